@@ -1,0 +1,105 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// The rooms of Roost. A target may import only what its `dependencies` name, so this file is the proof that
+/// dependencies point one way: Host -> Roost -> API -> PluginHost -> Engine -> Store, with WebServer beside Engine and
+/// PluginABI below everything that crosses the plugin boundary.
+
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+/// A plugin exports one symbol, resolves its own symbols inside itself, and is never unloaded (docs/plugins.md).
+let pluginLinker: [LinkerSetting] = [
+    .unsafeFlags([
+        "-use-ld=lld",
+        "-Xlinker", "-Bsymbolic",
+        "-Xlinker", "-z", "-Xlinker", "nodelete",
+        "-Xlinker", "--version-script=\(Context.packageDirectory)/Sources/PluginABI/plugin.map",
+    ])
+]
+
+let fieldTypes = [
+    "Text", "Editor", "Number", "Bool", "Email", "URL", "Date", "AutoDate", "Select", "JSON", "File", "Relation",
+    "Password", "GeoPoint",
+]
+
+let nio: [Target.Dependency] = [
+    .product(name: "NIOCore", package: "swift-nio"),
+    .product(name: "NIOPosix", package: "swift-nio"),
+    .product(name: "NIOHTTP1", package: "swift-nio"),
+    .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+]
+
+let package = Package(
+    name: "roost",
+    products: [
+        .executable(name: "roost", targets: ["Host"]),
+        .library(name: "Roost", targets: ["Roost"]),
+        .library(name: "PluginKit", targets: ["PluginKit"]),
+        .library(name: "PluginABI", targets: ["PluginABI"]),
+    ]
+        + fieldTypes.map { .library(name: "\($0)Field", type: .dynamic, targets: ["\($0)Field"]) }
+        + [
+            .library(name: "AuthPlugin", type: .dynamic, targets: ["AuthPlugin"])
+        ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    ],
+    targets: [
+        .systemLibrary(name: "CSQLite", path: "Sources/System/CSQLite", pkgConfig: "sqlite3"),
+        .systemLibrary(name: "COpenSSL", path: "Sources/System/COpenSSL", pkgConfig: "libcrypto"),
+        .systemLibrary(name: "CCrypt", path: "Sources/System/CCrypt", pkgConfig: "libcrypt"),
+        .target(name: "JSON", swiftSettings: strict),
+        .target(name: "PluginABI", exclude: ["plugin.map"]),
+        .target(name: "PluginKit", dependencies: ["PluginABI", "JSON"], swiftSettings: strict),
+        .target(
+            name: "Store",
+            dependencies: ["CSQLite"],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "WebServer",
+            dependencies: nio + [.product(name: "NIOHTTPCompression", package: "swift-nio-extras")],
+            swiftSettings: strict
+        ),
+        .target(name: "Engine", dependencies: ["Store", "JSON", "COpenSSL"], swiftSettings: strict),
+        .target(
+            name: "PluginHost", dependencies: ["Engine", "WebServer", "PluginABI", "JSON", "COpenSSL"],
+            swiftSettings: strict
+        ),
+        .target(name: "API", dependencies: ["PluginHost", "Engine", "WebServer", "JSON"], swiftSettings: strict),
+        .target(
+            name: "Roost", dependencies: ["API", "PluginHost", "Engine", "Store", "WebServer", "JSON"],
+            swiftSettings: strict
+        ),
+        .executableTarget(
+            name: "Host",
+            dependencies: ["Roost", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "AuthPlugin", dependencies: ["PluginKit", "JSON", "COpenSSL", "CCrypt"], path: "Plugins/Auth",
+            exclude: ["plugin.json"], swiftSettings: strict, linkerSettings: pluginLinker
+        ),
+    ]
+        + fieldTypes.map { name in
+            .target(
+                name: "\(name)Field",
+                dependencies: ["PluginKit", "JSON"] + (name == "Password" ? ["CCrypt"] : []),
+                path: "Plugins/FieldTypes/\(name)", exclude: ["plugin.json"],
+                swiftSettings: strict, linkerSettings: pluginLinker
+            )
+        }
+        + [
+            .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: strict),
+            .testTarget(name: "StoreTests", dependencies: ["Store"], swiftSettings: strict),
+            .testTarget(name: "EngineTests", dependencies: ["Engine", "Store", "JSON"], swiftSettings: strict),
+            .testTarget(name: "WebServerTests", dependencies: ["WebServer"] + nio, swiftSettings: strict),
+        ]
+)

@@ -1,0 +1,1 @@
+/* The ABI is headers only; this file lets the package manager see a C target. */
