@@ -55,6 +55,10 @@ let package = Package(
         .systemLibrary(name: "CSQLite", path: "Sources/System/CSQLite", pkgConfig: "sqlite3"),
         .systemLibrary(name: "COpenSSL", path: "Sources/System/COpenSSL", pkgConfig: "libcrypto"),
         .systemLibrary(name: "CCrypt", path: "Sources/System/CCrypt", pkgConfig: "libcrypt"),
+        .target(
+            name: "CRE2", path: "Sources/System/CRE2",
+            linkerSettings: [.linkedLibrary("re2"), .linkedLibrary("stdc++")]
+        ),
         .target(name: "JSON", swiftSettings: strict),
         .target(name: "PluginABI", exclude: ["plugin.map"]),
         .target(name: "PluginKit", dependencies: ["PluginABI", "JSON"], swiftSettings: strict),
@@ -70,10 +74,12 @@ let package = Package(
         ),
         .target(name: "Engine", dependencies: ["Store", "JSON", "COpenSSL"], swiftSettings: strict),
         .target(
-            name: "PluginHost", dependencies: ["Engine", "WebServer", "PluginABI", "JSON", "COpenSSL"],
+            name: "PluginHost", dependencies: ["Engine", "Store", "WebServer", "PluginABI", "JSON", "COpenSSL", "CRE2"],
             swiftSettings: strict
         ),
-        .target(name: "API", dependencies: ["PluginHost", "Engine", "WebServer", "JSON"], swiftSettings: strict),
+        .target(
+            name: "API",
+            dependencies: ["PluginHost", "Engine", "Store", "WebServer", "JSON"], swiftSettings: strict),
         .target(
             name: "Roost", dependencies: ["API", "PluginHost", "Engine", "Store", "WebServer", "JSON"],
             swiftSettings: strict
@@ -101,5 +107,6 @@ let package = Package(
             .testTarget(name: "StoreTests", dependencies: ["Store"], swiftSettings: strict),
             .testTarget(name: "EngineTests", dependencies: ["Engine", "Store", "JSON"], swiftSettings: strict),
             .testTarget(name: "WebServerTests", dependencies: ["WebServer"] + nio, swiftSettings: strict),
+            .testTarget(name: "PluginHostTests", dependencies: ["PluginHost", "Engine", "JSON"], swiftSettings: strict),
         ]
 )

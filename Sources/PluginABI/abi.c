@@ -1,1 +1,2 @@
-/* The ABI is headers only; this file lets the package manager see a C target. */
+/* The ABI is headers only. This file lets the package manager see a C target, and proves that they compile. */
+#include "roost/roost.h"

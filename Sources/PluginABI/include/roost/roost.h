@@ -1,0 +1,17 @@
+/* All headers of the Roost plugin ABI. */
+#ifndef ROOST_H
+#define ROOST_H
+
+#include "core.h"
+
+#include "command.h"
+#include "field_type.h"
+#include "hooks.h"
+#include "http.h"
+#include "identity.h"
+#include "log.h"
+#include "records.h"
+#include "text.h"
+#include "thread_check.h"
+
+#endif
