@@ -44,7 +44,7 @@ def read_manifests(root):
         if not isinstance(library, str) or not LIBRARY.fullmatch(library):
             raise Problem(f"{where}: the library {library!r} is not the plain name of a .so file.")
         if identifier in found:
-            raise Problem(f"{where}: the id {identifier} is already that of {found[identifier][0]}.")
+            raise Problem(f"{where}: the id {identifier} is already that of {found[identifier][0].relative_to(root.parent)}.")
         found[identifier] = (path, manifest)
     return found
 
@@ -121,7 +121,7 @@ def main():
     options = parser.parse_args()
     try:
         stage(options.plugins.resolve(), options.binaries.resolve(), options.strip)
-    except (Problem, OSError, subprocess.CalledProcessError) as problem:
+    except (Problem, OSError, ValueError, subprocess.CalledProcessError) as problem:
         sys.exit(f"Stopped: {problem}")
 
 
