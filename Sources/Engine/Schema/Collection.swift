@@ -37,6 +37,11 @@ package final class Collection: Sendable {
     package let created: String
     package let updated: String
 
+    /// How its records are written as JSON.
+    package let rendering: Rendering
+    /// The SQL of its rows.
+    package let statements: RecordStatements
+
     private let indexByName: [String: Int]
 
     package init(
@@ -56,6 +61,8 @@ package final class Collection: Sendable {
         var byName: [String: Int] = [:]
         for (index, field) in fields.enumerated() { byName[field.name] = index }
         indexByName = byName
+        statements = RecordStatements(name: name, fields: fields)
+        rendering = Rendering(collectionID: id, collectionName: name, isAuth: type == .auth, fields: fields)
     }
 
     package var isView: Bool { type == .view }

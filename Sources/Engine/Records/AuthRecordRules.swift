@@ -1,0 +1,71 @@
+import JSON
+package import Store
+
+/// What holds for every record of an auth collection, whoever writes it: PocketBase's system hooks as plain functions.
+package enum AuthRecordRules {
+    static let companions = ["_externalAuths", "_mfas", "_otps", "_authOrigins"]
+    /// The address of the record that PocketBase's installer page makes; it goes when a real superuser comes.
+    static let installerEmail = "__pbinstaller@example.com"
+
+    static func beforeWrite(_ record: Record, schema: Schema, transaction: Transaction) throws {
+        if record.collection.isSuperusers { record["verified"] = .bool(true) }
+        if !record.isNew, record["tokenKey"] == record.originalValue("tokenKey"),
+            record["password"] != record.originalValue("password") || record["email"] != record.originalValue("email")
+        {
+            refreshTokenKey(record)
+        }
+        for other in schema.collections where other.isAuth && other.id != record.collection.id {
+            if try transaction.connection.record(id: record.id, in: other) != nil {
+                throw ValidationFailures([
+                    "id": FieldFailure("validation_invalid_auth_id", "Invalid or duplicated auth record id.")
+                ])
+            }
+        }
+    }
+
+    /// A new token key: every token of the record ends with it.
+    package static func refreshTokenKey(_ record: Record) {
+        record["tokenKey"] = .text(RandomText.make(50))
+    }
+
+    static func afterWrite(_ record: Record, saver: RecordSaver, transaction: Transaction) throws {
+        if record.isNew, record.collection.isSuperusers, record["email"] != .text(installerEmail),
+            let installer = try transaction.connection.records(
+                "SELECT \(record.collection.statements.columns) FROM `_superusers` WHERE `email` = ?",
+                [.text(installerEmail)], record.collection
+            ).first
+        {
+            try saver.delete(installer, in: transaction)
+        }
+        if !record.isNew, record["password"] != record.originalValue("password") {
+            try removeCompanions(of: record, from: ["_authOrigins"], saver: saver, transaction: transaction)
+        }
+    }
+
+    static func beforeDelete(_ record: Record, transaction: Transaction) throws {
+        guard record.collection.isSuperusers else { return }
+        if try transaction.connection.scalar("SELECT COUNT(*) FROM `_superusers`") == .integer(1) {
+            throw ServiceError.badRequest("You can't delete the only existing superuser")
+        }
+    }
+
+    static func afterDelete(_ record: Record, saver: RecordSaver, transaction: Transaction) throws {
+        try removeCompanions(of: record, from: companions, saver: saver, transaction: transaction)
+    }
+
+    private static func removeCompanions(
+        of record: Record, from names: [String], saver: RecordSaver, transaction: Transaction
+    ) throws {
+        for name in names {
+            guard let companion = saver.schema.collection(name: name), companion.id != record.collection.id else { continue }
+            let sql =
+                "SELECT \(companion.statements.columns) FROM \(companion.statements.table) "
+                + "WHERE `collectionRef` = ? AND `recordRef` = ?"
+            for row in try transaction.connection.records(
+                sql, [.text(record.collection.id), .text(record.id)], companion)
+            {
+                try saver.delete(row, in: transaction)
+            }
+        }
+    }
+}

@@ -1,0 +1,104 @@
+package import JSON
+package import Store
+
+/// Reads the columns of a collection's row (in the order of its fields, from column 0) as values or straight as JSON.
+///
+/// What SQLite holds is taken as it is when it already has the field's stored form, which is the rule; anything else
+/// (rows written by other programs, columns of views) goes through the field type's `normalise`.
+package enum RowReader {
+    /// The row as a record.
+    package static func record(_ statement: Statement, _ collection: Collection) -> Record {
+        var values: [Value] = []
+        values.reserveCapacity(collection.fields.count)
+        for (index, field) in collection.fields.enumerated() {
+            values.append(value(statement, index, field))
+        }
+        return Record(collection: collection, stored: values)
+    }
+
+    package static func value(_ statement: Statement, _ column: Int, _ field: Field) -> Value {
+        let shape = field.shape
+        switch (statement.type(column), shape.form) {
+        case (.null, _): return shape.zero
+        case (.text, .text), (.text, .secret): return .text(statement.text(column))
+        case (.text, .date):
+            let text = statement.text(column)
+            return isDate(statement.utf8(column)) ? .text(text) : field.instance.normalise(.text(text))
+        case (.text, .lastOfList):
+            let text = statement.text(column)
+            return statement.utf8(column).first == UInt8(ascii: "[") ? field.instance.normalise(.json(text)) : .text(text)
+        case (.text, .json):
+            let text = statement.text(column)
+            return isJSON(text) ? .json(text) : .json(JSON.string(text).serialized())
+        case (.text, .list):
+            let text = statement.text(column)
+            if statement.utf8(column).first == UInt8(ascii: "["), isJSON(text) { return .json(text) }
+            return field.instance.normalise(.text(text))
+        case (.integer, .bool): return .bool(statement.int(column) != 0)
+        case (.integer, .number): return .number(Double(statement.int(column)))
+        case (.real, .number): return .number(statement.double(column))
+        case (.integer, .json): return .json(String(statement.int(column)))
+        case (.integer, _): return field.instance.normalise(.number(Double(statement.int(column))))
+        case (.real, _): return field.instance.normalise(.number(statement.double(column)))
+        case (.text, _), (.blob, _): return field.instance.normalise(.text(statement.text(column)))
+        }
+    }
+
+    /// Writes the row as JSON as a guest or user sees it, or with `showsHidden` as a superuser does.
+    /// - Parameter revealsEmailOf: the id of a record whose e-mail address is shown whatever its `emailVisibility`.
+    package static func write(
+        _ statement: Statement, _ collection: Collection, showsHidden: Bool, revealsEmailOf: String?,
+        into writer: inout JSONWriter
+    ) {
+        let rendering = collection.rendering
+        writer.beginObject()
+        for member in rendering.members {
+            switch member {
+            case .constant(_, let key, let value):
+                writer.key(escaped: key)
+                writer.raw(value)
+            case .expand: continue
+            case .field(let index, let key, let isHidden, let isEmail):
+                if isHidden && !showsHidden { continue }
+                if isEmail && !showsHidden && !showsEmail(statement, collection, revealsEmailOf) { continue }
+                writer.key(escaped: key)
+                write(statement, index, collection.fields[index], into: &writer)
+            }
+        }
+        writer.endObject()
+    }
+
+    private static func showsEmail(_ statement: Statement, _ collection: Collection, _ revealsEmailOf: String?) -> Bool {
+        if let visible = collection.rendering.emailVisibility, statement.int(visible) != 0 { return true }
+        guard let revealsEmailOf, let id = collection.index(of: "id") else { return false }
+        return statement.text(id) == revealsEmailOf
+    }
+
+    private static func write(_ statement: Statement, _ column: Int, _ field: Field, into writer: inout JSONWriter) {
+        switch (statement.type(column), field.shape.form) {
+        case (.text, .text): writer.string(utf8: statement.utf8(column))
+        case (.text, .date):
+            let bytes = statement.utf8(column)
+            if isDate(bytes) { writer.string(utf8: bytes) } else { fallthrough }
+        default:
+            switch (statement.type(column), field.shape.form) {
+            case (.integer, .bool): writer.bool(statement.int(column) != 0)
+            case (.integer, .number), (.integer, .json): writer.int(statement.int(column))
+            case (.real, .number): writer.double(statement.double(column))
+            case (.text, .lastOfList) where statement.utf8(column).first != UInt8(ascii: "["):
+                writer.string(utf8: statement.utf8(column))
+            default: writer.value(value(statement, column, field), form: field.shape.form)
+            }
+        }
+    }
+
+    /// Whether the bytes are "" or have the look of `2006-01-02 15:04:05.000Z`.
+    private static func isDate(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+        if bytes.isEmpty { return true }
+        return bytes.count == 24 && bytes[4] == 45 && bytes[10] == 32 && bytes[19] == 46 && bytes[23] == 90
+    }
+
+    private static func isJSON(_ text: String) -> Bool {
+        (try? JSONParser.parse(text, options: .init(rejectDuplicateKeys: false))) != nil
+    }
+}
