@@ -1,0 +1,88 @@
+import Glibc
+import NIOCore
+
+/// What the connections of one event loop share: the list of them, the timeouts, the `Date` header.
+///
+/// `@unchecked Sendable`: only its event loop touches it, which every method asserts.
+final class LoopState: @unchecked Sendable {
+    let eventLoop: any EventLoop
+    private var connections: [Connection] = []
+    private var sweep: RepeatedTask?
+    private let sweepInterval: TimeAmount
+    private var dateSecond = -1
+    private var dateLine: [UInt8] = []
+    private(set) var isDraining = false
+
+    init(eventLoop: any EventLoop, configuration: WebServerConfiguration) {
+        self.eventLoop = eventLoop
+        let shortest = min(
+            configuration.readHeaderTimeout, configuration.idleTimeout, configuration.transferTimeout
+        )
+        self.sweepInterval = .milliseconds(Int64(max(20, min(1000, shortest / 4))))
+    }
+
+    /// `Date: ...\r\n`, made anew once a second.
+    var date: [UInt8] {
+        eventLoop.assertInEventLoop()
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME_COARSE, &time)
+        if time.tv_sec != dateSecond {
+            dateSecond = time.tv_sec
+            dateLine = Self.format(time.tv_sec)
+        }
+        return dateLine
+    }
+
+    func add(_ connection: Connection) {
+        eventLoop.assertInEventLoop()
+        connection.slot = connections.count
+        connections.append(connection)
+        guard sweep == nil else { return }
+        sweep = eventLoop.scheduleRepeatedTask(initialDelay: sweepInterval, delay: sweepInterval) { _ in
+            self.closeOverdue()
+        }
+    }
+
+    func remove(_ connection: Connection) {
+        eventLoop.assertInEventLoop()
+        let slot = connection.slot
+        guard slot >= 0, slot < connections.count, connections[slot] === connection else { return }
+        connections.swapAt(slot, connections.count - 1)
+        connections.removeLast()
+        if slot < connections.count { connections[slot].slot = slot }
+        connection.slot = -1
+        if connections.isEmpty {
+            sweep?.cancel()
+            sweep = nil
+        }
+    }
+
+    /// Closes what rests and lets the others finish.
+    func drain() {
+        eventLoop.assertInEventLoop()
+        isDraining = true
+        for connection in connections { connection.drain() }
+    }
+
+    func closeAll() {
+        eventLoop.assertInEventLoop()
+        for connection in connections { connection.close() }
+    }
+
+    private func closeOverdue() {
+        let now = MonotonicClock.now()
+        for connection in connections { connection.checkDeadlines(now) }
+    }
+
+    private static func format(_ seconds: Int) -> [UInt8] {
+        var seconds = seconds
+        var parts = tm()
+        gmtime_r(&seconds, &parts)
+        let days = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"]
+        let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+        func two(_ value: Int32) -> String { value < 10 ? "0\(value)" : "\(value)" }
+        let day = "\(days[Int(parts.tm_wday)]), \(two(parts.tm_mday)) \(months[Int(parts.tm_mon)])"
+        let time = "\(two(parts.tm_hour)):\(two(parts.tm_min)):\(two(parts.tm_sec))"
+        return Array("Date: \(day) \(parts.tm_year + 1900) \(time) GMT\r\n".utf8)
+    }
+}
