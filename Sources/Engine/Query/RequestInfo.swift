@@ -1,5 +1,3 @@
-package import JSON
-
 /// What `@request.…` in rules and filters may see of a request. A value of one request; read-only once rules run.
 package struct RequestInfo: Sendable {
     /// `default`, `expand`, `realtime`, `protectedFile`, `batch`, `oauth2`, `otp`, `password`.

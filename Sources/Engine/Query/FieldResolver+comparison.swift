@@ -1,0 +1,132 @@
+import Store
+
+/// Comparisons as SQL.
+extension FieldResolver {
+    /// The condition that a filter's tree stands for.
+    mutating func condition(for node: FilterExpression.Node) throws(QueryError) -> Condition {
+        switch node {
+        case .comparison(let left, let sign, let right):
+            return try compare(try operand(left), sign, try operand(right))
+        case .all(let nodes):
+            return .all(try conditions(nodes))
+        case .any(let nodes):
+            return .any(try conditions(nodes))
+        }
+    }
+
+    private mutating func conditions(_ nodes: [FilterExpression.Node]) throws(QueryError) -> [Condition] {
+        var result: [Condition] = []
+        result.reserveCapacity(nodes.count)
+        for node in nodes { result.append(try condition(for: node)) }
+        return result
+    }
+
+    mutating func operand(_ operand: FilterOperand) throws(QueryError) -> Operand {
+        switch operand {
+        case .text(let text): return .parameter(.constant(.text(text)), isEmpty: text.isEmpty)
+        case .number(let number): return .parameter(.constant(.real(number)), isEmpty: false)
+        case .function(let name, let arguments): return try call(name, arguments)
+        case .identifier(let name):
+            if let macro = FilterMacro(rawValue: name) { return .parameter(.macro(macro, isPattern: false), isEmpty: false) }
+            do {
+                return try resolve(name)
+            } catch {
+                // Fields of these names come first.
+                switch name.lowercased() {
+                case "null": return .null
+                case "true": return .truth(true)
+                case "false": return .truth(false)
+                default: throw error
+                }
+            }
+        }
+    }
+
+    private func compare(_ left: Operand, _ sign: FilterOperator, _ right: Operand) throws(QueryError) -> Condition {
+        if right.isRequestList, sign.comparison == .like || sign.comparison == .notLike {
+            throw QueryError("a list of the request cannot be a pattern")
+        }
+        var sql = Self.test(left, sign.comparison, right)
+        if !sign.matchesAny, let all = Self.agreement(left, sign.comparison, right) { sql = "(\(sql) AND \(all))" }
+        for condition in [left.condition, right.condition] {
+            if let condition { sql = "(\(sql) AND \(condition))" }
+        }
+        return .test(sql, joins: left.joins.union(right.joins))
+    }
+
+    /// That no value which a path leads to fails the comparison.
+    private static func agreement(
+        _ left: Operand, _ comparison: FilterOperator.Comparison, _ right: Operand
+    ) -> SQLText? {
+        // The aliases need not be unique: nothing but the subquery's own value is named by them.
+        func value(_ operand: Operand, _ alias: String) -> Operand {
+            var result = Operand("\(name: alias).\"value\"")
+            result.nullHandling = operand.nullHandling
+            return result
+        }
+        func single(_ operand: Operand) -> Operand {
+            var result = operand
+            // What is known of the operand stays; how it takes NULL is the other side's matter here.
+            result.nullHandling = .automatic
+            result.isKey = false
+            return result
+        }
+        switch (left.values, right.values) {
+        case (nil, nil): return nil
+        case (let leftValues?, let rightValues?):
+            let test = test(value(left, "@left"), comparison, value(right, "@right"))
+            return """
+                NOT EXISTS (SELECT 1 FROM (\(leftValues.query())) "@left" \
+                LEFT JOIN (\(rightValues.query())) "@right" WHERE NOT (\(test)))
+                """
+        case (let values?, nil):
+            let test = test(value(left, "@left"), comparison, single(right))
+            return "NOT EXISTS (SELECT 1 FROM (\(values.query())) \"@left\" WHERE NOT (\(test)))"
+        case (nil, let values?):
+            let test = test(single(left), comparison, value(right, "@right"))
+            return "NOT EXISTS (SELECT 1 FROM (\(values.query())) \"@right\" WHERE NOT (\(test)))"
+        }
+    }
+
+    private static func test(
+        _ left: Operand, _ comparison: FilterOperator.Comparison, _ right: Operand
+    ) -> SQLText {
+        switch comparison {
+        case .equal: equality(left, right, isNegated: false)
+        case .notEqual: equality(left, right, isNegated: true)
+        case .like, .notLike:
+            SQLiteDialect.like(
+                left.sql, right.hasParameters ? right.sql.asPattern : "('%' || \(right.sql) || '%')",
+                isNegated: comparison == .notLike)
+        case .less: "\(left.sql) < \(right.sql)"
+        case .lessOrEqual: "\(left.sql) <= \(right.sql)"
+        case .greater: "\(left.sql) > \(right.sql)"
+        case .greaterOrEqual: "\(left.sql) >= \(right.sql)"
+        }
+    }
+
+    /// `=` and `!=`, for which NULL and the empty text are one, in a form that an index can serve where there is one.
+    private static func equality(_ left: Operand, _ right: Operand, isNegated: Bool) -> SQLText {
+        // "!=" is never written as such: compared with NULL it would be neither true nor false.
+        if left.nullHandling == .distinct || right.nullHandling == .distinct {
+            return SQLiteDialect.same(left.sql, right.sql, isNegated: isNegated)
+        }
+        func compare(_ a: SQLText, _ b: SQLText) -> SQLText {
+            isNegated ? SQLiteDialect.same(a, b, isNegated: true) : "\(a) = \(b)"
+        }
+        func compareWithEmpty(_ other: SQLText) -> SQLText {
+            isNegated ? "(\(other) IS NOT '' AND \(other) IS NOT NULL)" : "(\(other) = '' OR \(other) IS NULL)"
+        }
+        if left.isEmpty, right.isEmpty { return compare("''", "''") }
+        if left.isKnownFilled || right.isKnownFilled {
+            return compare(left.isEmpty ? "''" : left.sql, right.isEmpty ? "''" : right.sql)
+        }
+        if left.isEmpty { return compareWithEmpty(right.sql) }
+        if right.isEmpty { return compareWithEmpty(left.sql) }
+        // A record's own id is never empty, so the other column can be searched for it.
+        if (left.isKey || right.isKey) && left.isText && right.isText {
+            return SQLiteDialect.same(left.sql, right.sql, isNegated: isNegated)
+        }
+        return compare("COALESCE(\(left.sql), '')", "COALESCE(\(right.sql), '')")
+    }
+}

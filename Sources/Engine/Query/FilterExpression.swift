@@ -1,0 +1,66 @@
+/// One side of a comparison, as it was written.
+package indirect enum FilterOperand: Sendable, Equatable {
+    /// A field, a path, a macro, `true`, `false` or `null`; which one depends on the collection.
+    case identifier(String)
+    /// A quoted text without its quotes and escapes.
+    case text(String)
+    case number(Double)
+    case function(String, [FilterOperand])
+}
+
+/// How the sides of a comparison are compared.
+package struct FilterOperator: Sendable, Equatable {
+    package enum Comparison: Sendable, Equatable {
+        case equal, notEqual, like, notLike, less, lessOrEqual, greater, greaterOrEqual
+    }
+    package var comparison: Comparison
+    /// Whether one of many values is enough (`?=`); otherwise all must agree.
+    package var matchesAny: Bool
+
+    /// The operator with this spelling, if there is one.
+    init?(_ spelling: some StringProtocol) {
+        matchesAny = spelling.hasPrefix("?")
+        switch matchesAny ? spelling.dropFirst() : spelling[...] {
+        case "=": comparison = .equal
+        case "!=": comparison = .notEqual
+        case "~": comparison = .like
+        case "!~": comparison = .notLike
+        case "<": comparison = .less
+        case "<=": comparison = .lessOrEqual
+        case ">": comparison = .greater
+        case ">=": comparison = .greaterOrEqual
+        default: return nil
+        }
+    }
+
+    init(_ comparison: Comparison, matchesAny: Bool = false) {
+        self.comparison = comparison
+        self.matchesAny = matchesAny
+    }
+}
+
+/// A filter or rule as a tree: text in, tree out, without knowledge of any collection.
+///
+/// For example:
+///
+///     let filter = try FilterExpression(parsing: "owner = @request.auth.id && (done = false || stars > 3)")
+package struct FilterExpression: Sendable, Equatable {
+    package indirect enum Node: Sendable, Equatable {
+        case comparison(FilterOperand, FilterOperator, FilterOperand)
+        /// All of at least two nodes, none of which is an `all`.
+        case all([Node])
+        /// Any of at least two nodes, none of which is an `any`.
+        case any([Node])
+    }
+
+    package let root: Node
+
+    /// - Parameters:
+    ///   - text: the filter as it was written.
+    ///   - limit: the number of comparisons allowed.
+    /// - Throws: when the text is not a filter, is empty, or has too many comparisons.
+    package init(parsing text: String, limit: Int = QueryLimits.comparisons) throws(QueryError) {
+        var parser = FilterParser(text, limit: limit)
+        root = try parser.parse()
+    }
+}

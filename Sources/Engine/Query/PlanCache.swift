@@ -1,0 +1,93 @@
+import Synchronization
+
+/// Plans that were made, found again by what they were made of. Used from any thread.
+///
+/// Bounded: plans live in two generations, and when the young one is full, the old one, which nobody asked for since,
+/// is dropped.
+package final class PlanCache: Sendable {
+    package struct Key: Hashable, Sendable {
+        enum Kind: Hashable, Sendable { case list, one, many, matches, create }
+        let schemaVersion: UInt64
+        let collectionID: String
+        let kind: Kind
+        let columns: RecordQuery.Columns
+        let rule: String?
+        let filter: String
+        let sort: String
+        let allowsHidden: Bool
+    }
+
+    package struct Statistics: Sendable, Equatable {
+        package var hits: UInt64 = 0
+        package var misses: UInt64 = 0
+        /// Keys held now.
+        package var count = 0
+    }
+
+    private struct State {
+        var young: [Key: [SelectPlan]] = [:]
+        var old: [Key: [SelectPlan]] = [:]
+        var statistics = Statistics()
+    }
+
+    private let state = Mutex(State())
+    private let limit: Int
+    /// Plans of one key for different kinds of requests (signed in or not, key given or not, …).
+    private static let variantLimit = 16
+
+    /// - Parameter capacity: the number of keys held.
+    package init(capacity: Int = 1000) { limit = max(1, capacity / 2) }
+
+    package var statistics: Statistics {
+        state.withLock { state in
+            var result = state.statistics
+            result.count = state.young.count + state.old.keys.count { state.young[$0] == nil }
+            return result
+        }
+    }
+
+    package func removeAll() {
+        state.withLock { state in
+            state.young.removeAll()
+            state.old.removeAll()
+        }
+    }
+
+    /// The plan for a key that fits the request, made when there is none.
+    func plan(
+        _ key: Key, for request: RequestInfo, make: () throws(QueryError) -> SelectPlan
+    ) throws(QueryError) -> SelectPlan {
+        let found = state.withLock { state -> SelectPlan? in
+            let variants: [SelectPlan]
+            if let young = state.young[key] {
+                variants = young
+            } else if let old = state.old.removeValue(forKey: key) {
+                insert(old, for: key, into: &state)
+                variants = old
+            } else {
+                return nil
+            }
+            guard let plan = variants.first(where: { $0.fits(request) }) else { return nil }
+            state.statistics.hits += 1
+            return plan
+        }
+        if let found { return found }
+        let plan = try make()
+        state.withLock { state in
+            state.statistics.misses += 1
+            var variants = state.young[key] ?? []
+            if variants.count >= Self.variantLimit { variants.removeFirst() }
+            variants.append(plan)
+            insert(variants, for: key, into: &state)
+        }
+        return plan
+    }
+
+    private func insert(_ variants: [SelectPlan], for key: Key, into state: inout State) {
+        if state.young[key] == nil, state.young.count >= limit {
+            state.old = state.young
+            state.young = [:]
+        }
+        state.young[key] = variants
+    }
+}

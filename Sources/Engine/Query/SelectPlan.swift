@@ -1,0 +1,80 @@
+import Glibc
+import JSON
+package import Store
+
+/// A finished query: SQL with `?`s, and where their values come from. Shared by all requests that it fits.
+package struct SelectPlan: Sendable {
+    package let sql: String
+    /// The values of the `?`s of `sql`, in order.
+    package let parameters: [PlanParameter]
+    /// The query for the number of all rows, where there is one.
+    package let countSQL: String?
+    package let countParameters: [PlanParameter]
+    let guards: [PlanGuard]
+
+    /// Whether the plan was made for requests like this one.
+    package func fits(_ request: RequestInfo) -> Bool { guards.allSatisfy { $0.holds(for: request) } }
+
+    /// The values for the `?`s of `sql`.
+    /// - Parameters:
+    ///   - extra: what the kind of the query asks of the caller (see `RecordQuery`).
+    ///   - milliseconds: the time that macros tell, since 1970; nil for now.
+    package func values(
+        for request: RequestInfo, extra: [SQLValue] = [], at milliseconds: Int64? = nil
+    ) -> [SQLValue] {
+        Self.values(parameters, request, extra, milliseconds)
+    }
+
+    /// The values for the `?`s of `countSQL`.
+    package func countValues(for request: RequestInfo, at milliseconds: Int64? = nil) -> [SQLValue] {
+        Self.values(countParameters, request, [], milliseconds)
+    }
+
+    /// Fills the statement's `?`s.
+    package func bind(
+        to statement: Statement, request: RequestInfo, extra: [SQLValue] = []
+    ) throws(StoreError) {
+        try statement.bind(values(for: request, extra: extra))
+    }
+
+    private static func values(
+        _ parameters: [PlanParameter], _ request: RequestInfo, _ extra: [SQLValue], _ milliseconds: Int64?
+    ) -> [SQLValue] {
+        var time = milliseconds
+        return parameters.map { parameter in
+            switch parameter {
+            case .constant(let value): return value
+            case .extra(let position): return extra.indices.contains(position) ? extra[position] : .null
+            case .macro(let macro, let isPattern):
+                let now = time ?? currentMilliseconds()
+                // One moment for the whole query.
+                time = now
+                let value = macro.value(at: now)
+                return isPattern ? .text(LikePattern.make(value)) : value
+            case .request(let reference, let isPattern, let isNumeric):
+                let value = self.value(of: reference.find(in: request), isNumeric: isNumeric)
+                return isPattern ? .text(pattern(of: reference.find(in: request), value)) : value
+            case .bodyMembers(let key): return .text(JSON.array(request.bodyMembers(key)).serialized())
+            case .bodyIDs(let key): return .text(JSON.array(request.bodyIDs(key).map { .string($0) }).serialized())
+            }
+        }
+    }
+
+    private static func value(of found: RequestReference.Found, isNumeric: Bool) -> SQLValue {
+        guard case .value(let value) = found else { return .null }
+        if isNumeric, case .text(let text) = value, let number = Double(text) { return .real(number) }
+        return SQLiteDialect.value(value)
+    }
+
+    private static func pattern(of found: RequestReference.Found, _ value: SQLValue) -> String {
+        // Go writes booleans as words.
+        if case .value(.bool(let isTrue)) = found { return LikePattern.make(isTrue ? "true" : "false") }
+        return LikePattern.make(value)
+    }
+
+    private static func currentMilliseconds() -> Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
+    }
+}
