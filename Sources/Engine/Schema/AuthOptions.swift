@@ -1,0 +1,112 @@
+package import JSON
+
+/// The options of auth collections: their shape, what a new collection has, and what of them is secret.
+///
+/// They are kept as JSON from end to end, since the engine itself needs few of them; Auth's plugins read the rest.
+package enum AuthOptions {
+    /// Token kinds, each with a secret and a duration in seconds.
+    package static let tokens = [
+        "authToken", "passwordResetToken", "emailChangeToken", "verificationToken", "fileToken",
+    ]
+    /// The templates that stand at the top level.
+    static let templates = ["verificationTemplate", "resetPasswordTemplate", "confirmEmailChangeTemplate"]
+
+    /// All options, in the order in which they are stored and shown.
+    package static let shape: OptionShape = {
+        typealias Member = OptionShape.Member
+        let template = OptionShape.group([Member("subject", .string), Member("body", .string)])
+        let token = OptionShape.group([Member("secret", .string, omitsEmpty: true), Member("duration", .integer)])
+        let provider = [
+            Member("pkce", .optionalBool), Member("name", .string), Member("clientId", .string),
+            Member("clientSecret", .string, omitsEmpty: true), Member("authURL", .string), Member("tokenURL", .string),
+            Member("userInfoURL", .string), Member("displayName", .string), Member("extra", .dictionary),
+        ]
+        let mapped = OptionShape.group([
+            Member("id", .string), Member("name", .string), Member("username", .string), Member("avatarURL", .string),
+        ])
+        return .group(
+            [
+                Member("authRule", .optionalString),
+                Member("manageRule", .optionalString),
+                Member("authAlert", .group([Member("enabled", .bool), Member("emailTemplate", template)])),
+                Member(
+                    "oauth2",
+                    .group([
+                        Member("providers", .list(provider)), Member("mappedFields", mapped), Member("enabled", .bool),
+                    ])
+                ),
+                Member("passwordAuth", .group([Member("enabled", .bool), Member("identityFields", .strings)])),
+                Member(
+                    "mfa", .group([Member("enabled", .bool), Member("duration", .integer), Member("rule", .string)])
+                ),
+                Member(
+                    "otp",
+                    .group([
+                        Member("enabled", .bool), Member("duration", .integer), Member("length", .integer),
+                        Member("emailTemplate", template),
+                    ])
+                ),
+            ] + tokens.map { Member($0, token) } + templates.map { Member($0, template) }
+        )
+    }()
+
+    /// The options of a new auth collection, with fresh token secrets of 50 characters.
+    package static func initial() -> JSON {
+        func token(_ seconds: Int) -> JSON {
+            ["secret": .string(RandomText.make(50)), "duration": .number(Double(seconds))]
+        }
+        let given: JSON = [
+            "authRule": "",
+            "authAlert": ["enabled": true, "emailTemplate": AuthTemplates.alert],
+            "passwordAuth": ["enabled": true, "identityFields": ["email"]],
+            "mfa": ["enabled": false, "duration": 600],
+            "otp": ["enabled": false, "duration": 180, "length": 8, "emailTemplate": AuthTemplates.oneTimePassword],
+            "authToken": token(432_000),
+            "passwordResetToken": token(1800),
+            "emailChangeToken": token(1800),
+            "verificationToken": token(86_400),
+            "fileToken": token(180),
+            "verificationTemplate": AuthTemplates.verification,
+            "resetPasswordTemplate": AuthTemplates.passwordReset,
+            "confirmEmailChangeTemplate": AuthTemplates.emailChange,
+        ]
+        return (try? shape.merging(given, over: shape.zero)) ?? shape.zero
+    }
+
+    /// What is stored, made complete: a member that is missing or of a wrong type is as if never set.
+    static func complete(_ stored: JSONObject) -> JSON {
+        var result = shape.zero
+        for (key, value) in stored {
+            let one = JSON.object(JSONObject([(key, value)]))
+            if let merged = try? shape.merging(one, over: result) { result = merged }
+        }
+        return result
+    }
+
+    /// Lays a request's options over existing ones. A provider that comes without its client secret keeps the one that
+    /// the provider of that name has, because secrets are never shown and so cannot be sent back.
+    static func merge(_ body: JSONObject, over current: JSON) throws(OptionShape.WrongType) -> JSON {
+        var merged = try shape.merging(.object(body), over: current)
+        guard let sent = body["oauth2"]?.at("providers")?.arrayValue,
+            var providers = merged.at("oauth2", "providers")?.arrayValue
+        else { return merged }
+        let known = current.at("oauth2", "providers")?.arrayValue ?? []
+        for index in providers.indices where sent[index].at("clientSecret") == nil {
+            let name = providers[index].at("name")
+            guard let old = known.first(where: { $0.at("name") == name })?.at("clientSecret") else { continue }
+            providers[index] = providers[index].setting(["clientSecret"], old)
+        }
+        merged = merged.setting(["oauth2", "providers"], .array(providers))
+        return merged
+    }
+
+    /// The options without their secrets, as the API shows them.
+    static func withoutSecrets(_ options: JSON) -> JSON {
+        var result = options
+        for token in tokens { result = result.setting([token, "secret"], "") }
+        let providers = result.at("oauth2", "providers")?.arrayValue ?? []
+        return result.setting(
+            ["oauth2", "providers"], .array(providers.map { $0.setting(["clientSecret"], "") })
+        )
+    }
+}
