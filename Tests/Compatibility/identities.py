@@ -59,5 +59,5 @@ class Identities:
             body["refreshable"] = True
         body.update(claims)
         body = {name: value for name, value in body.items() if value is not None}
-        settings = person["options"].get({"auth": "authToken", "file": "fileToken"}.get(type, type + "Token"), {})
+        settings = person["options"].get("%sToken" % (type or "auth"), {})
         return sign(body, person["key"] + (secret or settings.get("secret", "")), algorithm)

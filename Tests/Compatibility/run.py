@@ -120,13 +120,15 @@ def run_area(area, path, source, fixed, commands, options, pool):
                 side.stop()
                 side.prepare()
         for case in cases:
+            sent = time.monotonic()
             right = pool.submit(sides[1].send, case)
             answers = [sides[0].send(case), right.result()]
             broken = [answer for answer in answers if isinstance(answer, OSError)]
             differences = []
             if not broken:
                 differences = comparison.answers(*answers, mask=case.get("mask", ()), sort=case.get("sort", ()))
-                differences = [one for one in differences if one[0] not in options.ignore]
+                ignored = options.ignore | ({"order"} if scenario.unordered(case) else set())
+                differences = [one for one in differences if one[0] not in ignored]
                 if "expect" in case and answers[0].status != case["expect"]:
                     differences.insert(0, ("status", "left, as the case expects", answers[0].status, case["expect"]))
                 for side, answer in zip(sides, answers):
@@ -135,8 +137,8 @@ def run_area(area, path, source, fixed, commands, options, pool):
             text = describe_failure(case, answers, differences) if failed else None
             results.append((case["name"], text, sorted({one[0] for one in differences}) or ["no answer"]))
             if options.verbose and not failed:
-                print("ok   %s\n     %d %s" % (
-                    case["name"], answers[0].status, short(compare.text_of(answers[0].body), options.width)))
+                print("ok   %s\n     %d %3.0f ms %s" % (
+                    case["name"], answers[0].status, (time.monotonic() - sent) * 1000, short(compare.text_of(answers[0].body), options.width)))
     finally:
         for side in sides:
             side.stop()

@@ -7,8 +7,9 @@ import re
 import urllib.parse
 
 VARIABLE = re.compile(r"\$\{(\w+)\}")
+REPEAT = re.compile(r"\$\{([^{}]+)\*(\d+)\}")
 BODIES = ("json", "raw", "hex", "form", "urlencoded", "pad")
-KEYS = {"name", "do", "as", "token", "jwt", "headers", "type", "q", "save", "mask", "sort", "expect", "for", "with", "without", *BODIES}
+KEYS = {"name", "do", "as", "token", "jwt", "headers", "type", "q", "save", "mask", "sort", "expect", "for", "with", "without", "unordered", *BODIES}
 
 
 class BadCase(Exception):
@@ -16,7 +17,7 @@ class BadCase(Exception):
 
 
 def fill(value, variables):
-    """Replaces `${name}` everywhere. A string that is nothing but one variable becomes its value with its type."""
+    """Replaces `${name}` everywhere, and `${ab*3}` by `ababab`. A string that is nothing but one variable becomes its value with its type."""
     if isinstance(value, str):
         whole = VARIABLE.fullmatch(value)
         if whole and whole.group(1) in variables:
@@ -26,7 +27,8 @@ def fill(value, variables):
             found = variables.get(match.group(1), match.group(0))
             return found if isinstance(found, str) else json.dumps(found, ensure_ascii=False)
 
-        return VARIABLE.sub(text, value)
+        value = VARIABLE.sub(text, value)
+        return REPEAT.sub(lambda match: match.group(1) * int(match.group(2)), value) if "*" in value else value
     if isinstance(value, list):
         return [fill(item, variables) for item in value]
     if isinstance(value, dict):
@@ -90,7 +92,7 @@ def load(path):
             axes = case.pop("for", {})
             for combination in itertools.product(*axes.values()):
                 values = dict(zip(axes, combination))
-                one = fill(merge(defaults, case), values)
+                one = merge(fill(defaults, values), fill(case, values))
                 if "do" not in one or " " not in one["do"]:
                     raise BadCase("%s: `do` must be METHOD PATH" % where)
                 if "name" not in one:
@@ -105,9 +107,16 @@ def load(path):
     return cases
 
 
+def unordered(case):
+    """Whether the real server answers with keys in random order: it does where `fields` picks some of them."""
+    return case.get("unordered", False) or "fields=" in case["do"] or bool(case.get("q", {}).get("fields"))
+
+
 def query_of(values):
     pairs = []
     for name, value in values.items():
+        if value is None:
+            continue
         for item in value if isinstance(value, list) else [value]:
             pairs.append((name, item if isinstance(item, str) else json.dumps(item)))
     return urllib.parse.urlencode(pairs, quote_via=urllib.parse.quote)
