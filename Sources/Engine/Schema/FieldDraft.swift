@@ -46,7 +46,9 @@ package struct FieldDraft: Sendable, Equatable {
         self.init(type: typeID, name: "", types: types)
         try readCommon(object)
         for setting in type.settings {
-            if let value = object[setting.name] { settings[setting.name] = try setting.reading(value) }
+            if let value = object[setting.name] {
+                settings[setting.name] = normalised(try setting.reading(value), setting.name)
+            }
         }
     }
 
@@ -65,6 +67,12 @@ package struct FieldDraft: Sendable, Equatable {
         for setting in type.settings {
             if let value = object[setting.name], let read = try? setting.reading(value) { settings[setting.name] = read }
         }
+    }
+
+    /// The bounds of a date field are times like its values; the kinds of settings do not know times.
+    private func normalised(_ value: JSON, _ setting: String) -> JSON {
+        guard typeID == "date", setting == "min" || setting == "max", let text = value.stringValue else { return value }
+        return .string(DateText.normalise(text))
     }
 
     private mutating func readCommon(_ object: JSONObject) throws(OptionShape.WrongType) {
