@@ -12,26 +12,8 @@ private func marksPlainStop(_ word: UInt64) -> UInt64 {
     return control | marksZero(word ^ (ones &* 0x22)) | marksZero(word ^ (ones &* 0x5C))
 }
 
-/// The first place from `start` on of a quote, backslash or control character; `end` if there is none.
-@inline(__always)
-func scanPlain(_ base: UnsafePointer<UInt8>, from start: Int, to end: Int) -> Int {
-    let raw = UnsafeRawPointer(base)
-    var position = start
-    while position &+ 8 <= end {
-        let word = UInt64(littleEndian: raw.loadUnaligned(fromByteOffset: position, as: UInt64.self))
-        let marks = marksPlainStop(word)
-        if marks != 0 { return position &+ marks.trailingZeroBitCount >> 3 }
-        position &+= 8
-    }
-    while position < end {
-        let byte = base[position]
-        if byte < 0x20 || byte == 0x22 || byte == 0x5C { return position }
-        position &+= 1
-    }
-    return end
-}
-
-/// As `scanPlain`, and stops at bytes that are not ASCII too.
+/// The first place from `start` on of a quote, a backslash, a control character or a byte that is not ASCII; `end` if
+/// there is none.
 @inline(__always)
 func scanPlainASCII(_ base: UnsafePointer<UInt8>, from start: Int, to end: Int) -> Int {
     let raw = UnsafeRawPointer(base)

@@ -29,12 +29,16 @@ public struct JSONWriter: Sendable {
         }
     }
 
-    /// What was written so far. Bytes may be appended directly; the next comma does not know of them.
-    public var bytes: [UInt8]
+    /// What was written so far, copied.
+    public var bytes: [UInt8] { withBytes { Array($0) } }
+
+    /// How many bytes were written so far.
+    public var count: Int { buffer.count }
 
     /// How the text looks.
     public let options: Options
 
+    private var buffer: ByteBuffer
     private var needsComma = false
     private var depth = 0
 
@@ -42,19 +46,26 @@ public struct JSONWriter: Sendable {
     ///   - capacity: the number of bytes to make room for.
     ///   - options: how the text looks.
     public init(capacity: Int = 0, options: Options = Options()) {
-        bytes = []
+        buffer = ByteBuffer(capacity: max(capacity, 256))
         self.options = options
-        if capacity > 0 { bytes.reserveCapacity(capacity) }
     }
 
     /// Makes room for this many bytes in all.
-    public mutating func reserve(_ capacity: Int) { bytes.reserveCapacity(capacity) }
+    public mutating func reserve(_ capacity: Int) { buffer.ensure(max(0, capacity - buffer.count)) }
 
     /// Forgets what was written and keeps the memory.
     public mutating func reset() {
-        bytes.removeAll(keepingCapacity: true)
+        buffer.ensure(0)
+        buffer.count = 0
         needsComma = false
         depth = 0
+    }
+
+    /// Gives a body the bytes written so far, for the time of the call.
+    public func withBytes<T>(_ body: (UnsafeBufferPointer<UInt8>) throws -> T) rethrows -> T {
+        try withExtendedLifetime(buffer) {
+            try body(UnsafeBufferPointer(start: buffer.base, count: buffer.count))
+        }
     }
 
     // MARK: Structure
@@ -74,19 +85,19 @@ public struct JSONWriter: Sendable {
     /// Writes a key that is known to need no escaping.
     @inline(__always)
     public mutating func key(_ key: StaticString) {
-        separate()
-        bytes.append(0x22)
-        bytes.append(contentsOf: UnsafeBufferPointer(start: key.utf8Start, count: key.utf8CodeUnitCount))
-        bytes.append(0x22)
+        separate(room: key.utf8CodeUnitCount + 2)
+        buffer.put(0x22)
+        buffer.put(key.utf8Start, key.utf8CodeUnitCount)
+        buffer.put(0x22)
         colon()
     }
 
     /// Writes a key that was quoted, escaped and given its colon before: `"title":`.
     @inline(__always)
     public mutating func key(escaped key: [UInt8]) {
-        separate()
-        bytes.append(contentsOf: key)
-        if options.pretty { bytes.append(0x20) }
+        separate(room: key.count + 1)
+        key.withUnsafeBufferPointer { if let base = $0.baseAddress { buffer.put(base, $0.count) } }
+        if options.pretty { buffer.put(0x20) }
         needsComma = false
     }
 
@@ -94,8 +105,7 @@ public struct JSONWriter: Sendable {
     public static func escapedKey(_ key: String, htmlEscape: Bool = false) -> [UInt8] {
         var writer = JSONWriter(options: Options(htmlEscape: htmlEscape))
         writer.string(key)
-        writer.bytes.append(UInt8(ascii: ":"))
-        return writer.bytes
+        return writer.bytes + [UInt8(ascii: ":")]
     }
 
     // MARK: Values
@@ -110,15 +120,15 @@ public struct JSONWriter: Sendable {
 
     /// Writes an integer.
     public mutating func int(_ value: some BinaryInteger) {
-        separate()
-        appendInteger(Int64(truncatingIfNeeded: value), to: &bytes)
+        separate(room: 20)
+        buffer.count += writeInteger(Int64(truncatingIfNeeded: value), to: buffer.end)
         needsComma = true
     }
 
     /// Writes a number as Go does; what is not finite becomes `null`.
     public mutating func double(_ value: Double) {
-        separate()
-        appendDouble(value, to: &bytes)
+        separate(room: 32)
+        buffer.count += writeDouble(value, to: buffer.end)
         needsComma = true
     }
 
@@ -131,34 +141,37 @@ public struct JSONWriter: Sendable {
 
     /// Writes a string from UTF-8 bytes, with U+FFFD for each byte that is not part of a well-formed sequence.
     public mutating func string(utf8: UnsafeBufferPointer<UInt8>) {
-        separate()
-        bytes.append(0x22)
+        separate(room: utf8.count + 2)
+        buffer.put(0x22)
         if let base = utf8.baseAddress {
-            let stop =
-                options.htmlEscape ? 0 : scanPlainASCII(base, from: 0, to: utf8.count)
+            let stop = options.htmlEscape ? 0 : scanPlainASCII(base, from: 0, to: utf8.count)
             if stop == utf8.count {
-                bytes.append(contentsOf: utf8)
+                buffer.put(base, utf8.count)
             } else {
-                appendEscaped(base, count: utf8.count, scanned: stop)
+                putEscaped(base, count: utf8.count, scanned: stop)
             }
         }
-        bytes.append(0x22)
+        buffer.put(0x22)
         needsComma = true
     }
 
     /// Writes bytes that are one JSON value already.
-    @inline(__always)
     public mutating func raw(_ value: some Sequence<UInt8>) {
-        separate()
-        bytes.append(contentsOf: value)
+        let isDone: Void? = value.withContiguousStorageIfAvailable { raw($0) }
+        if isDone == nil { Array(value).withUnsafeBufferPointer { raw($0) } }
+    }
+
+    /// Writes bytes that are one JSON value already.
+    public mutating func raw(_ value: UnsafeBufferPointer<UInt8>) {
+        separate(room: value.count)
+        if let base = value.baseAddress { buffer.put(base, value.count) }
         needsComma = true
     }
 
     /// Writes a text that is one JSON value already.
-    @inline(__always)
     public mutating func raw(_ value: StaticString) {
-        separate()
-        bytes.append(contentsOf: UnsafeBufferPointer(start: value.utf8Start, count: value.utf8CodeUnitCount))
+        separate(room: value.utf8CodeUnitCount)
+        buffer.put(value.utf8Start, value.utf8CodeUnitCount)
         needsComma = true
     }
 
@@ -173,13 +186,12 @@ public struct JSONWriter: Sendable {
             beginArray()
             for element in elements { json(element) }
             endArray()
-        case .object(let object):
-            json(object)
+        case .object(let members): object(members)
         }
     }
 
     /// Writes an object.
-    public mutating func json(_ object: JSONObject) {
+    public mutating func object(_ object: JSONObject) {
         beginObject()
         for (key, value) in object {
             self.key(key)
@@ -190,29 +202,40 @@ public struct JSONWriter: Sendable {
 
     // MARK: Separators
 
+    /// Puts the comma if one is due, and makes room for it and for what is written next: that many bytes and a little
+    /// more for a colon and a space.
     @inline(__always)
-    private mutating func separate() {
-        if needsComma { bytes.append(UInt8(ascii: ",")) }
+    private mutating func separate(room: Int) {
+        buffer.ensure(room + 4)
+        if needsComma { buffer.put(UInt8(ascii: ",")) }
+        if options.pretty, depth > 0 { beginLine(room: room) }
+    }
+
+    private mutating func beginLine(room: Int) {
         // A value right after its key ends with the space of the colon and starts no line.
-        if options.pretty, depth > 0, needsComma || bytes.last != 0x20 { newline() }
+        if !needsComma, buffer.last == 0x20 { return }
+        newline()
+        buffer.ensure(room + 4)
     }
 
     private mutating func newline() {
-        bytes.append(0x0A)
-        bytes.append(contentsOf: repeatElement(0x20, count: depth * 2))
+        buffer.ensure(depth * 2 + 1)
+        buffer.put(0x0A)
+        for _ in 0..<depth * 2 { buffer.put(0x20) }
     }
 
     @inline(__always)
     private mutating func colon() {
-        bytes.append(UInt8(ascii: ":"))
-        if options.pretty { bytes.append(0x20) }
+        buffer.ensure(2)
+        buffer.put(UInt8(ascii: ":"))
+        if options.pretty { buffer.put(0x20) }
         needsComma = false
     }
 
     @inline(__always)
     private mutating func begin(_ byte: UInt8) {
-        separate()
-        bytes.append(byte)
+        separate(room: 1)
+        buffer.put(byte)
         needsComma = false
         depth += 1
     }
@@ -221,48 +244,46 @@ public struct JSONWriter: Sendable {
     private mutating func end(_ byte: UInt8) {
         depth -= 1
         if options.pretty, needsComma { newline() }
-        bytes.append(byte)
+        buffer.ensure(1)
+        buffer.put(byte)
         needsComma = true
     }
 
     // MARK: Escaping
 
-    /// Appends the bytes of a string of which the first `scanned` are known to be plain.
-    private mutating func appendEscaped(_ base: UnsafePointer<UInt8>, count: Int, scanned: Int) {
+    /// Writes the bytes of a string of which the first `scanned` are known to be plain.
+    private mutating func putEscaped(_ base: UnsafePointer<UInt8>, count: Int, scanned: Int) {
         let htmlEscape = options.htmlEscape
         var plainStart = 0
         var position = scanned
-        func flush(to end: Int, _ bytes: inout [UInt8]) {
-            if end > plainStart {
-                bytes.append(contentsOf: UnsafeBufferPointer(start: base + plainStart, count: end - plainStart))
-            }
-        }
         while position < count {
             let byte = base[position]
             if byte >= 0x80 {
                 let length = utf8Length(base, at: position, end: count)
                 if length == 0 {
-                    flush(to: position, &bytes)
-                    bytes.append(contentsOf: [0xEF, 0xBF, 0xBD])
+                    flush(base, plainStart, position, count)
+                    buffer.put(0xEF)
+                    buffer.put(0xBF)
+                    buffer.put(0xBD)
                     position += 1
                     plainStart = position
                 } else if byte == 0xE2, base[position + 1] == 0x80, base[position + 2] & 0xFE == 0xA8 {
                     // U+2028 and U+2029 end a line in JavaScript before ES2019.
-                    flush(to: position, &bytes)
-                    appendUnicodeEscape(0x2000 | UInt16(base[position + 2] & 0x3F))
+                    flush(base, plainStart, position, count)
+                    putUnicodeEscape(0x2000 | UInt16(base[position + 2] & 0x3F))
                     position += 3
                     plainStart = position
                 } else {
                     position += length
                 }
             } else if byte < 0x20 || byte == 0x22 || byte == 0x5C {
-                flush(to: position, &bytes)
-                appendEscape(byte)
+                flush(base, plainStart, position, count)
+                putEscape(byte)
                 position += 1
                 plainStart = position
             } else if htmlEscape, byte == 0x3C || byte == 0x3E || byte == 0x26 {
-                flush(to: position, &bytes)
-                appendUnicodeEscape(UInt16(byte))
+                flush(base, plainStart, position, count)
+                putUnicodeEscape(UInt16(byte))
                 position += 1
                 plainStart = position
             } else if htmlEscape {
@@ -271,27 +292,38 @@ public struct JSONWriter: Sendable {
                 position = scanPlainASCII(base, from: position, to: count)
             }
         }
-        flush(to: count, &bytes)
+        flush(base, plainStart, count, count)
     }
 
-    private mutating func appendEscape(_ byte: UInt8) {
+    /// Copies the plain bytes from `start` to `end` and makes room for an escape and the `count - end` bytes to come.
+    @inline(__always)
+    private mutating func flush(_ base: UnsafePointer<UInt8>, _ start: Int, _ end: Int, _ count: Int) {
+        buffer.ensure(count - start + 8)
+        buffer.put(base + start, end - start)
+    }
+
+    private mutating func putEscape(_ byte: UInt8) {
+        let letter: UInt8
         switch byte {
-        case 0x22, 0x5C: bytes.append(contentsOf: [0x5C, byte])
-        case 0x0A: bytes.append(contentsOf: [0x5C, UInt8(ascii: "n")])
-        case 0x0D: bytes.append(contentsOf: [0x5C, UInt8(ascii: "r")])
-        case 0x09: bytes.append(contentsOf: [0x5C, UInt8(ascii: "t")])
-        case 0x08: bytes.append(contentsOf: [0x5C, UInt8(ascii: "b")])
-        case 0x0C: bytes.append(contentsOf: [0x5C, UInt8(ascii: "f")])
-        default: appendUnicodeEscape(UInt16(byte))
+        case 0x22, 0x5C: letter = byte
+        case 0x0A: letter = UInt8(ascii: "n")
+        case 0x0D: letter = UInt8(ascii: "r")
+        case 0x09: letter = UInt8(ascii: "t")
+        case 0x08: letter = UInt8(ascii: "b")
+        case 0x0C: letter = UInt8(ascii: "f")
+        default: return putUnicodeEscape(UInt16(byte))
         }
+        buffer.put(0x5C)
+        buffer.put(letter)
     }
 
-    private mutating func appendUnicodeEscape(_ unit: UInt16) {
-        func hex(_ shift: UInt16) -> UInt8 {
-            let digit = UInt8(unit >> shift & 0xF)
-            return digit < 10 ? 0x30 + digit : 0x61 - 10 + digit
+    private mutating func putUnicodeEscape(_ unit: UInt16) {
+        buffer.put(0x5C)
+        buffer.put(UInt8(ascii: "u"))
+        for shift: UInt16 in [12, 8, 4, 0] {
+            let digit = UInt8(truncatingIfNeeded: unit >> shift & 0xF)
+            buffer.put(digit < 10 ? 0x30 + digit : 0x61 - 10 + digit)
         }
-        bytes.append(contentsOf: [0x5C, UInt8(ascii: "u"), hex(12), hex(8), hex(4), hex(0)])
     }
 }
 

@@ -175,6 +175,7 @@ package final class Database: Sendable {
     /// transaction instead.
     ///
     /// - Throws: what the body or the commit throws, `isOverloaded`, `isClosed`.
+    @discardableResult
     package func writeAndWait<T>(_ body: (Transaction) throws -> T) throws -> T {
         if writer.isCurrentThread, let transaction = writer.currentTransaction {
             return try transaction.savepoint { try body(transaction) }
@@ -186,6 +187,7 @@ package final class Database: Sendable {
     /// pragmas that do nothing inside a transaction. Each of its statements commits by itself.
     ///
     /// - Throws: misuse inside a job; what the body throws, `isOverloaded`, `isClosed`.
+    @discardableResult
     package func maintain<T>(_ body: (Connection) throws -> T) throws -> T {
         if writer.isCurrentThread, writer.currentTransaction != nil {
             throw StoreError.misuse("maintenance inside a transaction")
