@@ -103,11 +103,12 @@ def describe_failure(case, answers, differences):
     return "\n".join(lines)
 
 
-def run_area(area, path, source, fixed, commands, options, pool):
-    """Runs one scenario file; returns a list of (case name, failure text or None, classes)."""
+def run_area(area, path, source, fixed, commands, options, say):
+    """Runs one scenario file; returns a list of (case name, failure text or None, classes). `say` takes its output."""
     cases = scenario.load(path)
     home = tempfile.mkdtemp(prefix="compatibility-%s-" % area, dir=options.work)
     results, sides = [], []
+    pool = concurrent.futures.ThreadPoolExecutor(2)
     fixed = fixed | set(re.findall(r"(?<![A-Za-z0-9])[a-z0-9]{15}(?![A-Za-z0-9])", open(path, encoding="utf-8").read()))
     try:
         sides = [Side(command, os.path.join(home, label), label, source) for label, command in commands]
@@ -137,13 +138,14 @@ def run_area(area, path, source, fixed, commands, options, pool):
             text = describe_failure(case, answers, differences) if failed else None
             results.append((case["name"], text, sorted({one[0] for one in differences}) or ["no answer"]))
             if options.verbose and not failed:
-                print("ok   %s\n     %d %3.0f ms %s" % (
+                say("ok   %s\n     %d %3.0f ms %s" % (
                     case["name"], answers[0].status, (time.monotonic() - sent) * 1000, short(compare.text_of(answers[0].body), options.width)))
     finally:
+        pool.shutdown()
         for side in sides:
             side.stop()
             if options.keep:
-                print("%s: output of %s in %s" % (area, side.server.label, side.server.log_path))
+                say("%s: output of %s in %s" % (area, side.server.label, side.server.log_path))
         if not options.keep:
             shutil.rmtree(home, ignore_errors=True)
     return results
@@ -161,6 +163,7 @@ def main():
     parser.add_argument("--verbose", action="store_true", help="print every case with the answer of the left side")
     parser.add_argument("--width", type=int, default=200, help="characters of an answer to print with --verbose")
     parser.add_argument("--summary", action="store_true", help="print the areas' counts only, not each difference")
+    parser.add_argument("--jobs", type=int, default=2, help="areas to run at the same time")
     parser.add_argument("--keep", action="store_true", help="keep the data directories and the servers' output")
     parser.add_argument("--write-report", metavar="FILE", help="write counts and failures as JSON")
     options = parser.parse_args()
@@ -184,35 +187,39 @@ def main():
     began = time.monotonic()
     try:
         source, fixed = fixture.build(pocketbase, os.path.join(options.work, "fixture"))
-        with concurrent.futures.ThreadPoolExecutor(2) as pool:
-            for area, path in areas:
-                started = time.monotonic()
-                try:
-                    results = run_area(
-                        area, path, source, fixed, (("left", left), ("right", right)), options, pool)
-                except StartFailed as error:
-                    names = [case["name"] for case in scenario.load(path)]
-                    results = [(name, "FAIL %s: %s" % (area, error), ["no answer"]) for name in names]
-                    print("FAIL %s: %s" % (area, error))
-                    results = [(name, "", kinds) for name, _, kinds in results]
+        commands = (("left", left), ("right", right))
+
+        def run(area, path):
+            lines, started = [], time.monotonic()
+            try:
+                results = run_area(area, path, source, fixed, commands, options, lines.append)
+            except StartFailed as error:
+                lines.append("FAIL %s: %s" % (area, error))
+                results = [(case["name"], "", ["no answer"]) for case in scenario.load(path)]
+            return lines, results, time.monotonic() - started
+
+        with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+            running = [(area, pool.submit(run, area, path)) for area, path in areas]
+            for area, future in running:
+                lines, results, seconds = future.result()
                 good = 0
                 for name, text, kinds in results:
                     reason = known.get("%s/%s" % (area, name))
                     if text is None:
                         good += 1
                         if reason:
-                            print("note %s/%s is listed in known.json but is equal" % (area, name))
+                            lines.append("note %s/%s is listed in known.json but is equal" % (area, name))
                     elif reason:
                         good += 1
                     else:
                         if text and not options.summary:
-                            print(text)
+                            lines.append(text)
                         report["failures"].append({"area": area, "name": name, "classes": kinds, "text": text})
                 passed += good
                 failed += len(results) - good
                 report["areas"][area] = {"passed": good, "failed": len(results) - good}
-                print("%-16s %4d passed, %4d failed  %.1f s" % (
-                    area, good, len(results) - good, time.monotonic() - started), flush=True)
+                lines.append("%-16s %4d passed, %4d failed  %.1f s" % (area, good, len(results) - good, seconds))
+                print("\n".join(lines), flush=True)
     finally:
         if not options.keep:
             shutil.rmtree(options.work, ignore_errors=True)

@@ -7,7 +7,7 @@ import re
 import urllib.parse
 
 VARIABLE = re.compile(r"\$\{(\w+)\}")
-REPEAT = re.compile(r"\$\{([^{}]+)\*(\d+)\}")
+REPEAT = re.compile(r"\$\{([^*$]+)\*(\d+)\}")
 BODIES = ("json", "raw", "hex", "form", "urlencoded", "pad")
 KEYS = {"name", "do", "as", "token", "jwt", "headers", "type", "q", "save", "mask", "sort", "expect", "for", "with", "without", "unordered", *BODIES}
 
