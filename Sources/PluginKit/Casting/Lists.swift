@@ -59,28 +59,95 @@ extension Cast {
         switch modifier {
         case .append: value(unique(current + operand), isMultiple: isMultiple)
         case .prepend: value(unique(operand + current), isMultiple: isMultiple)
-        case .remove: value(current.filter { !operand.contains($0) }, isMultiple: isMultiple)
+        case .remove: value(current.filter { !contains(operand, $0) }, isMultiple: isMultiple)
         case .autogenerate: nil
         }
     }
 
-    /// The members of a text that is a JSON array of texts; otherwise the text, after those members that were texts.
-    private static func membersOrItself(_ text: String) -> [String] {
-        guard text.utf8.contains(0x5B), let json = try? JSONParser.parse(text, options: .init(rejectDuplicateKeys: false))
-        else { return [text] }
-        guard case .array(let members) = json else { return [text] }
-        var isPure = true
-        let texts = members.compactMap { member -> String? in
-            if case .string(let text) = member { return text }
-            if !member.isNull { isPure = false }
-            return nil
-        }
-        return isPure ? texts : texts + [text]
+    /// Whether a list has a text, byte for byte: Swift's `==` would take canonically equal texts for the same.
+    public static func contains(_ texts: [String], _ text: String) -> Bool {
+        texts.contains { sameBytes($0, text) }
     }
 
-    private static func unique(_ texts: [String]) -> [String] {
+    /// The members of a text that is a JSON array of texts; otherwise the text, after the members before what is wrong.
+    private static func membersOrItself(_ text: String) -> [String] {
+        var text = text
+        let (members, isComplete) = text.withUTF8 { StringArrayReader.read($0) }
+        return isComplete ? members : members + [text]
+    }
+
+    /// The different ones that are not empty, in their order.
+    static func unique(_ texts: [String]) -> [String] {
         if texts.count < 2 { return texts.first == "" ? [] : texts }
-        var seen = Set<String>(minimumCapacity: texts.count)
-        return texts.filter { !$0.isEmpty && seen.insert($0).inserted }
+        var result: [String] = []
+        result.reserveCapacity(texts.count)
+        if texts.count <= 16 {
+            for text in texts where !text.isEmpty && !contains(result, text) { result.append(text) }
+            return result
+        }
+        var seen = Set<[UInt8]>(minimumCapacity: texts.count)
+        for text in texts where !text.isEmpty && seen.insert(Array(text.utf8)).inserted { result.append(text) }
+        return result
+    }
+
+    private static func sameBytes(_ a: String, _ b: String) -> Bool {
+        a == b && a.utf8.count == b.utf8.count && a.utf8.elementsEqual(b.utf8)
+    }
+}
+
+/// Reads a JSON array of strings and keeps what came before a fault: PocketBase's decoder works so, and its answers show
+/// it.
+private enum StringArrayReader {
+    static func read(_ bytes: UnsafeBufferPointer<UInt8>) -> (members: [String], isComplete: Bool) {
+        var members: [String] = []
+        var position = 0
+        func skipSpace() {
+            while position < bytes.count, [0x20, 0x09, 0x0A, 0x0D].contains(bytes[position]) { position += 1 }
+        }
+        skipSpace()
+        guard position < bytes.count, bytes[position] == 0x5B else { return ([], false) }
+        position += 1
+        skipSpace()
+        if position < bytes.count, bytes[position] == 0x5D {
+            position += 1
+        } else {
+            while true {
+                skipSpace()
+                if bytes[position...].starts(with: "null".utf8) {
+                    position += 4
+                } else {
+                    guard let end = stringEnd(bytes, position),
+                        case .string(let member)? = try? JSONParser.parse(
+                            UnsafeBufferPointer(rebasing: bytes[position..<end]))
+                    else { return (members, false) }
+                    members.append(member)
+                    position = end
+                }
+                skipSpace()
+                guard position < bytes.count else { return (members, false) }
+                if bytes[position] == 0x5D {
+                    position += 1
+                    break
+                }
+                guard bytes[position] == 0x2C else { return (members, false) }
+                position += 1
+            }
+        }
+        skipSpace()
+        return (members, position == bytes.count)
+    }
+
+    /// The position after the string that begins at `start`.
+    private static func stringEnd(_ bytes: UnsafeBufferPointer<UInt8>, _ start: Int) -> Int? {
+        guard start < bytes.count, bytes[start] == 0x22 else { return nil }
+        var position = start + 1
+        while position < bytes.count {
+            switch bytes[position] {
+            case 0x22: return position + 1
+            case 0x5C: position += 2
+            default: position += 1
+            }
+        }
+        return nil
     }
 }

@@ -2,8 +2,8 @@ internal import Glibc
 
 extension Cast {
     /// A number as Go's strconv.ParseFloat reads it: decimal or hexadecimal floating point, infinities and NaN, no
-    /// spaces around it, underscores only where Go's literals allow them; what it refuses is 0, what is too large is
-    /// an infinity.
+    /// spaces around it, underscores between digits; what it refuses or cannot
+    /// hold is 0.
     public static func number(_ utf8: UnsafeBufferPointer<UInt8>) -> Double {
         if let integer = shortInteger(utf8) { return integer }
         var text = utf8[...]
@@ -19,7 +19,8 @@ extension Cast {
         default: break
         }
         guard let plain = literal(text) else { return 0 }
-        return sign * plain.withCString { strtod($0, nil) }
+        let number = plain.withCString { strtod($0, nil) }
+        return number.isInfinite ? 0 : sign * number
     }
 
     /// Up to 15 digits, which nearly all numbers are, read without a detour.
@@ -46,16 +47,17 @@ extension Cast {
         var digits = 0
         var seenPoint = false
         var exponentDigits: Int?
+        // What stands before; a base prefix counts as a digit.
         var previous: UInt8 = isHex ? 0x30 : 0
         for (position, byte) in bytes.enumerated() {
-            let isExponentMark = exponentDigits == nil && (isHex ? byte | 0x20 == 0x70 : byte | 0x20 == 0x65)
+            let isMark = exponentDigits == nil && (isHex ? byte | 0x20 == 0x70 : byte | 0x20 == 0x65)
             switch byte {
             case 0x30...0x39:
                 if let count = exponentDigits { exponentDigits = count + 1 } else { digits += 1 }
             case 0x5F:
-                // Underscores separate digits, and only in literals with a base prefix.
+                // Underscores stand between digits only.
                 let next = position + 1 < bytes.count ? bytes[position + 1] : 0
-                guard isHex, isHexDigit(previous), isHexDigit(next) else { return nil }
+                guard isDigit(previous, isHex), isDigit(next, isHex) else { return nil }
                 previous = byte
                 continue
             case 0x2E:
@@ -63,10 +65,10 @@ extension Cast {
                 seenPoint = true
             case 0x2B, 0x2D:
                 guard exponentDigits == 0, previous | 0x20 == (isHex ? 0x70 : 0x65) else { return nil }
-            case _ where isExponentMark:
+            case _ where isMark:
                 guard digits > 0 else { return nil }
                 exponentDigits = 0
-            case _ where isHex && exponentDigits == nil && isHexDigit(byte):
+            case _ where isHex && exponentDigits == nil && isDigit(byte, isHex):
                 digits += 1
             default:
                 return nil
@@ -80,7 +82,7 @@ extension Cast {
         return String(decoding: plain, as: UTF8.self)
     }
 
-    private static func isHexDigit(_ byte: UInt8) -> Bool {
-        (0x30...0x39).contains(byte) || (0x61...0x66).contains(byte | 0x20)
+    private static func isDigit(_ byte: UInt8, _ isHex: Bool) -> Bool {
+        (0x30...0x39).contains(byte) || isHex && (0x61...0x66).contains(byte | 0x20)
     }
 }

@@ -32,6 +32,12 @@ public struct FieldContext {
         return try call.random(matching: pattern)
     }
 
+    /// Compiles a pattern. For one that is used often, compile it in `init`.
+    public func compile(_ pattern: String) throws -> Pattern {
+        guard let call else { throw HostError(status: ROOST_EINVALID) }
+        return try Pattern(pattern, call)
+    }
+
     /// Sets the field's own value as it is.
     public func set(_ value: Value) throws {
         try record().set(name, value, raw: true)

@@ -1,3 +1,5 @@
+internal import PluginABI
+
 /// One setting of a field type. The host refuses wrong types, fills in defaults and shows it in the dashboard's form.
 public struct FieldSetting: Sendable {
     public enum Kind: String, Sendable {
@@ -32,9 +34,8 @@ public struct FieldSetting: Sendable {
     public static func bool(_ name: String, default initial: Bool = false) -> FieldSetting {
         FieldSetting(name, .bool, default: .bool(initial))
     }
-    /// A list of strings; `null` when it was not given, as PocketBase has it.
-    public static func strings(_ name: String) -> FieldSetting {
-        FieldSetting(name, .strings, default: .null)
+    public static func strings(_ name: String, default initial: [String] = []) -> FieldSetting {
+        FieldSetting(name, .strings, default: .array(initial.map { .string($0) }))
     }
     public static func json(_ name: String, default initial: JSON = .null) -> FieldSetting {
         FieldSetting(name, .json, default: initial)
@@ -142,11 +143,10 @@ public final class SettingsCheck {
 extension Call {
     /// Why a text is no pattern; nil when it is one.
     func patternFault(_ text: String) -> String? {
-        do {
-            _ = try Pattern(text, self)
-            return nil
-        } catch {
-            return "Invalid regular expression."
+        if let fault = host.textTable?.pointee.pattern_fault {
+            var out = roost_bytes()
+            return text.withRoostBytes { fault(raw, $0, &out) } >= 0 ? out.string : nil
         }
+        return (try? Pattern(text, self)) == nil ? "invalid regular expression" : nil
     }
 }

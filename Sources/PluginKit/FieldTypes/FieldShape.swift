@@ -25,6 +25,8 @@ public struct FieldShape: Sendable {
     public var isMultiple = false
     /// Whether the values are names of stored files.
     public var isFile = false
+    /// Whether what clients send is ignored; only the type itself, setting it raw, changes it.
+    public var isReadOnly = false
     /// The collection whose record ids the values are.
     public var relation: Relation?
     /// The value of a record that was given none.

@@ -130,6 +130,7 @@ private final class OpenedField {
         shape.max_body_size = Int64(description.maxBodySize)
         if description.isMultiple { shape.flags |= ROOST_SHAPE_MULTIPLE }
         if description.isFile { shape.flags |= ROOST_SHAPE_FILE }
+        if description.isReadOnly { shape.flags |= ROOST_SHAPE_READ_ONLY }
         if let relation = description.relation {
             shape.relation = .copying(relation.collectionID.utf8)
             if relation.cascadeDelete { shape.flags |= ROOST_SHAPE_RELATION_CASCADE }

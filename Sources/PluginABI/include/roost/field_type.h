@@ -48,6 +48,7 @@ extern "C" {
 #define ROOST_SHAPE_FILE 0x2u               /* the values are names of stored files */
 #define ROOST_SHAPE_RELATION_CASCADE 0x4u   /* a record goes when what it refers to goes */
 #define ROOST_SHAPE_RELATION_REQUIRED 0x8u  /* what it refers to cannot go while it is the last one */
+#define ROOST_SHAPE_READ_ONLY 0x10u         /* what clients send is ignored; only setting it raw changes it */
 
 /* What the host must know of an opened field. OWNERSHIP: bytes live until `close`. 104 bytes. */
 typedef struct roost_field_shape {
@@ -90,7 +91,8 @@ typedef struct roost_field_type_v1 {
 
     /* [any] Checks complete settings beyond their types; failures by `fail_field`. `field` is the whole field as JSON,
      * `collection` the whole collection that is about to be saved, `original` the same field as it is saved now or
-     * empty. ROOST_EFAILED when something was wrong. May be NULL. */
+     * empty. A failure of a list's member is given under "setting.index". ROOST_EFAILED when something was wrong. May
+     * be NULL. */
     roost_status (*validate_settings)(
         void *instance, const roost_call *call, roost_bytes field, roost_bytes collection, roost_bytes original);
 
@@ -109,7 +111,8 @@ typedef struct roost_field_type_v1 {
         void *opened, const roost_field_context *context, uint32_t modifier, const roost_value *current,
         const roost_value *operand, roost_value *out);
 
-    /* [any] Checks a normalised value. On ROOST_EFAILED the reason was given with `fail`. May be NULL. */
+    /* [any] Checks a normalised value. On ROOST_EFAILED the reason was given with `fail`, or with `fail_field` under
+     * the field's own name when it has params. May be NULL. */
     roost_status (*validate)(void *opened, const roost_field_context *context, const roost_value *value);
 
     /* [any] Acts at a moment of the record's life, through roost.records/1. A failure before the write refuses it.

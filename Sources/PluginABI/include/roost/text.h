@@ -24,6 +24,9 @@ typedef struct roost_text_v1 {
     roost_status (*random_from_pattern)(const roost_call *call, roost_bytes pattern, roost_bytes *out);
     /* [any] Fills memory from the system's random source. */
     void (*random_bytes)(uint8_t *out, uint64_t length);
+    /* [any] Why a text is no pattern, as PocketBase words it ("error parsing regexp: missing closing ]: `[`"); nothing
+     * is noted as a failure. ROOST_ENOTFOUND when it is one. OWNERSHIP: scratch of the call. */
+    roost_status (*pattern_fault)(const roost_call *call, roost_bytes pattern, roost_bytes *out);
 } roost_text_v1;
 
 #ifdef __cplusplus
