@@ -15,7 +15,7 @@ VOLATILE = re.compile(
     r"|(?P<date>\b\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d\.\d{3}Z)"
     r"|(?P<id>(?<![A-Za-z0-9])[a-z0-9]{15}(?![A-Za-z0-9]))"
     r"|(?P<name>(?<![a-z0-9_])[a-z0-9]{10,12}_[a-z0-9]{10}(?=\.[A-Za-z0-9]+))"
-    r"|(?P<suffix>(?<=_)[a-z0-9]{10}(?=\.[A-Za-z0-9]+))"
+    r"|(?P<suffix>(?<=_)(?:[a-z0-9]{10}_)?[a-z0-9]{10}(?=\.[A-Za-z0-9]+))"
 )
 
 
@@ -83,10 +83,12 @@ class Comparison:
     must be the same pair of ids ever after.
 
     - `fixed`: ids that the fixture or a case chose; they are never taken for random ones.
-    - `since`: unix time; later times were written during the run and may differ between the servers."""
+    - `since`: unix time; later times were written during the run and may differ between the servers.
+    - `homes`: the folders of the left and the right server, which some errors name."""
 
-    def __init__(self, fixed, since):
+    def __init__(self, fixed, since, homes):
         self.fixed = fixed
+        self.homes = [home.encode() for home in homes]
         self.since = since
         self.right_of = {}
         self.left_of = {}
@@ -95,6 +97,8 @@ class Comparison:
         """Returns the differences as a list of (class, place, left, right); class is one of
         status, header, body, order."""
         found = []
+        for answer, home in zip((left, right), self.homes):
+            answer.body = answer.body.replace(home, b"HOME")
         if left.status != right.status:
             found.append(("status", "status", left.status, right.status))
         self._headers(left.headers, right.headers, found)

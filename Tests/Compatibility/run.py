@@ -112,7 +112,7 @@ def run_area(area, path, source, fixed, commands, options, say):
     fixed = fixed | set(re.findall(r"(?<![A-Za-z0-9])[a-z0-9]{15}(?![A-Za-z0-9])", open(path, encoding="utf-8").read()))
     try:
         sides = [Side(command, os.path.join(home, label), label, source) for label, command in commands]
-        comparison = compare.Comparison(fixed, time.time())
+        comparison = compare.Comparison(fixed, time.time(), [side.server.home for side in sides])
         # Not lazily: both must have ended before an error of the first may stop them.
         for started in [pool.submit(side.prepare) for side in sides]:
             started.exception()
