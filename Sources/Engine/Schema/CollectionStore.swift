@@ -78,7 +78,7 @@ package struct CollectionStore {
         do {
             if draft.knownType == .view {
                 let builder = ViewBuilder(connection: connection, types: types, schema: schema)
-                draft.fields = (try? builder.fields(of: draft.viewQuery)) ?? []
+                draft.fields = (try? builder.fieldsWithoutCheck(of: draft.viewQuery)) ?? []
             }
             let validator = CollectionValidator(
                 draft, original: original, schema: schema, environment: environment, connection: connection

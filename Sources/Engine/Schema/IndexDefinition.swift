@@ -88,29 +88,38 @@ private struct IndexReader {
             name = ""
             result.isOptional = false
         }
-        guard let close = text.lastIndex(of: ")"), readTable(&result, close: close) else { return nil }
+        guard readTableAndColumns(&result) else { return nil }
         readName(name, into: &result)
-        readColumns(slice(position, close), into: &result)
-        position = close + 1
-        spaces(0)
-        if word("where"), spaces(1) { result.condition = trimSpace(slice(position, text.count)) }
         return result
     }
 
     /// Reads the table's name: as much without spaces as still leaves an opening parenthesis for the columns.
-    private mutating func readTable(_ result: inout IndexDefinition, close: Int) -> Bool {
+    private mutating func readTableAndColumns(_ result: inout IndexDefinition) -> Bool {
         let start = position
         nonSpaces()
         var end = position
         while end >= start {
             position = end
             spaces(0)
-            if position < close, text[position] == "(" {
-                position += 1
+            if position < text.count, text[position] == "(", readEnd(open: position, &result) {
                 result.table = trim(slice(start, end))
                 return true
             }
             end -= 1
+        }
+        return false
+    }
+
+    /// The columns end at the first parenthesis after which only a condition or nothing stands.
+    private mutating func readEnd(open: Int, _ result: inout IndexDefinition) -> Bool {
+        for close in text.indices.dropFirst(open + 1) where text[close] == ")" {
+            position = close + 1
+            let hasSpace = spaces(1)
+            let isCondition = hasSpace && word("where") && spaces(1)
+            guard isCondition || position == text.count else { continue }
+            if isCondition { result.condition = trimSpace(slice(position, text.count)) }
+            readColumns(slice(open + 1, close), into: &result)
+            return true
         }
         return false
     }
@@ -134,7 +143,7 @@ private struct IndexReader {
         }
     }
 
-    /// The shortest name after which only a collation, an order or nothing stands on the line.
+    /// The shortest name after which only a collation, an order or nothing follows.
     private mutating func readColumn() -> IndexDefinition.Column? {
         for end in text.indices.map({ $0 + 1 }) {
             for (withCollation, withOrder) in [(true, true), (true, false), (false, true), (false, false)] {
@@ -148,7 +157,7 @@ private struct IndexReader {
                     guard spaces(1) else { continue }
                     if word("asc") { column.order = "ASC" } else if word("desc") { column.order = "DESC" } else { continue }
                 }
-                if position == text.count || text[position] == "\n" { return column }
+                if position == text.count { return column }
             }
         }
         return nil

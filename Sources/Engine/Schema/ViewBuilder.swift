@@ -69,20 +69,24 @@ struct ViewBuilder {
 
     /// The fields of a view: of columns that come straight out of a collection copies of its fields, of others what
     /// their expression suggests.
+    ///
+    /// - Throws: also when there is no `id`, as every collection needs one.
     func fields(of query: String) throws -> [FieldDraft] {
-        let suggested = try suggestedFields(query)
-        var fields: [FieldDraft] = []
-        var hasID = false
-        for column in try columns(query: query) {
-            if column.name == "id" { hasID = true }
-            fields.add(suggested[column.name] ?? defaultField(column.name))
-        }
-        guard hasID else {
+        let fields = try fieldsWithoutCheck(of: query)
+        guard fields.field(named: "id") != nil else {
             throw CollectionError.refused(
                 "missing required id column (you can use `(ROW_NUMBER() OVER()) as id` if you don't have one)"
             )
         }
         return fields
+    }
+
+    /// The fields of a view, even when `id` is not among them.
+    func fieldsWithoutCheck(of query: String) throws -> [FieldDraft] {
+        let suggested = try suggestedFields(query)
+        return [FieldDraft](
+            adding: try columns(query: query).map { suggested[$0.name] ?? defaultField($0.name) }
+        )
     }
 
     /// The query with its `id` as text, wherever SQLite would not say that it is one: ids are text everywhere.
