@@ -103,3 +103,8 @@ package struct Responder: Sendable {
 package typealias Handler = @Sendable (Request, Responder) -> Void
 /// What runs around a handler: it answers itself or calls the third argument, `next`.
 package typealias Middleware = @Sendable (Request, Responder, _ next: Handler) -> Void
+
+extension Responder {
+    /// A responder for a hook, which may answer the request in place of its handler; the first of both counts.
+    package static func answering(_ request: Request) -> Responder { Responder(request: request) }
+}
