@@ -12,11 +12,25 @@ indirect enum Condition {
     }
 
     /// The SQL; an `any` is put into parentheses, so that the result can stand beside an AND.
-    var sql: SQLText {
+    var sql: SQLText { rendered.sql }
+
+    /// The SQL with the depth of the tree. The deepest part of each group is written first: SQLite's parser keeps what
+    /// stands before an open parenthesis on a stack of a hundred places.
+    private var rendered: (sql: SQLText, depth: Int) {
+        func join(_ parts: [Condition], _ separator: String) -> (sql: SQLText, depth: Int) {
+            var rendered = parts.map(\.rendered)
+            let depth = rendered.map(\.depth).max() ?? 0
+            if depth > 8, let deepest = rendered.firstIndex(where: { $0.depth == depth }) {
+                rendered.swapAt(0, deepest)
+            }
+            return (rendered.map(\.sql).joined(separator: separator), depth + 1)
+        }
         switch self {
-        case .test(let sql, _): sql
-        case .all(let parts): parts.map(\.sql).joined(separator: " AND ")
-        case .any(let parts): "(\(parts.map(\.sql).joined(separator: " OR ")))"
+        case .test(let sql, _): return (sql, 0)
+        case .all(let parts): return join(parts, " AND ")
+        case .any(let parts):
+            let (sql, depth) = join(parts, " OR ")
+            return ("(\(sql))", depth)
         }
     }
 

@@ -157,8 +157,9 @@ extension FieldResolver {
             return operand
         }
         if modifier == .each, field.isListLike {
+            // The same members that a path through the relation goes by: "tags:each" and "tags.name" are about one tag.
             let join = joins.join(
-                "\(joinPrefix)\(path.join.map(String.init) ?? "").\(name):each", on: path.join, multiplies: true
+                "\(joinPrefix)\(path.join.map(String.init) ?? "").\(name)[]", on: path.join, multiplies: true
             ) { _ in (SQLiteDialect.members(of: column), nil) }
             operand.sql = "\(name: joins.joins[join].alias).\"value\""
             operand.joins = [join]

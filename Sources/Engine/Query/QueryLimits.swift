@@ -13,5 +13,5 @@ package enum QueryLimits {
     /// Functions inside functions.
     static let functionDepth = 3
     /// Groups inside groups of the other conjunction (`a && (b || (c && …`): more would exhaust SQLite's parser.
-    static let groupDepth = 60
+    static let groupDepth = 80
 }
