@@ -204,19 +204,19 @@ package final class Database: Sendable {
     ) throws -> T {
         try withoutActuallyEscaping(body) { body in
             var value: T?
+            let borrowed = BorrowedBody<Argument> { value = try body($0) }
+            defer { borrowed.end() }
             var failure: (any Error)?
-            let isNow = writer.isCurrentThread
-            let done = Monitor()
             var isDone = false
-            // The job forgets the body before it completes, so nothing of it outlives this call.
-            let job = WriteJob(work { value = try body($0) }, isRetryable: false) { error in
+            let done = Monitor()
+            let job = WriteJob(work { try borrowed.run($0) }, isRetryable: false) { error in
                 done.withLock {
                     failure = error
                     isDone = true
                     done.signal()
                 }
             }
-            if isNow {
+            if writer.isCurrentThread {
                 writer.runNow(job)
             } else {
                 try writer.enqueue(job)
@@ -226,6 +226,17 @@ package final class Database: Sendable {
             guard let value else { throw StoreError.transactionLost(because: nil) }
             return value
         }
+    }
+
+    /// A body that must not outlive the call it was given to, though the job that runs it may, for a moment.
+    private final class BorrowedBody<Argument> {
+        private var body: ((Argument) throws -> Void)?
+
+        init(_ body: @escaping (Argument) throws -> Void) { self.body = body }
+
+        func run(_ argument: Argument) throws { try body?(argument) }
+
+        func end() { body = nil }
     }
 
     // MARK: Closing

@@ -17,6 +17,7 @@ package final class Transaction {
     init(_ connection: Connection) { self.connection = connection }
 
     /// Runs a body that is undone alone if it throws. Nests.
+    @discardableResult
     package func savepoint<T>(_ body: () throws -> T) throws -> T {
         let commits = commitActions.count
         let rollbacks = rollbackActions.count
