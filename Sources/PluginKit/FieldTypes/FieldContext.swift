@@ -3,7 +3,7 @@ internal import PluginABI
 /// Where a call about one field happens. Valid during that call.
 public struct FieldContext {
     let raw: UnsafePointer<roost_field_context>
-    let host: Host
+    public let host: Host
 
     var call: Call? { raw.pointee.call.map { Call($0, host) } }
 

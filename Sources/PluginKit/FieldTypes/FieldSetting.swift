@@ -106,6 +106,9 @@ public final class SettingsCheck {
         if failed.insert(setting).inserted { settings.call.fail(field: setting, failure) }
     }
 
+    /// Whether something was noted for a setting.
+    public func hasFailed(_ setting: String) -> Bool { failed.contains(setting) }
+
     /// A number that is not 0 must not be below a threshold.
     public func min(_ setting: String, _ threshold: Int) {
         let value = settings.integer(setting)

@@ -1,0 +1,64 @@
+import PluginKit
+
+/// File names out of whatever was sent: like other lists of texts, but lists in lists count when they hold one name.
+enum FileNames {
+    static func all(_ value: BorrowedValue) -> [String] {
+        value.isJSON ? all(value.asJSON) : single(Cast.uniqueStrings(value))
+    }
+
+    static func all(_ value: Value?) -> [String] { value.map { all($0.asJSON) } ?? [] }
+
+    private static func all(_ json: JSON) -> [String] {
+        guard case .array(let members) = json else { return single(Cast.uniqueStrings(json)) }
+        var names: [String] = []
+        for member in members {
+            let inner = all(member)
+            if inner.count == 1, !Cast.contains(names, inner[0]) { names.append(inner[0]) }
+        }
+        return names
+    }
+
+    /// A text may be a list of names; a name that would be one itself is dropped.
+    private static func single(_ names: [String]) -> [String] {
+        names.count < 2 ? names : names.filter { Cast.uniqueStrings(JSON.string($0)).count == 1 }
+    }
+}
+
+/// A file that came with the running request.
+struct Upload {
+    let name: String
+    let originalName: String
+    let size: Int
+    let type: String
+
+    static func all(_ record: Record, field: String) -> [Upload] {
+        (record.json("extra:@uploads")[field]?.arrayValue ?? []).map { upload in
+            Upload(
+                name: upload["name"]?.stringValue ?? "", originalName: upload["originalName"]?.stringValue ?? "",
+                size: upload["size"]?.intValue ?? 0, type: upload["type"]?.stringValue ?? "")
+        }
+    }
+
+    func validate(maxSize: Int, mimeTypes: [String]) throws {
+        guard (1...150).contains(name.utf8.count) else {
+            throw Failure(
+                "validation_length_out_of_range", "The length must be between 1 and 150.",
+                params: ["max": 150, "min": 1])
+        }
+        guard name.utf8.count > 1, name.utf8.first != UInt8(ascii: "."), !name.utf8.contains(UInt8(ascii: "/")),
+            !name.utf8.contains(UInt8(ascii: "\\"))
+        else { throw Failure("validation_match_invalid", "Must be in a valid format.") }
+        if size > maxSize {
+            throw Failure(
+                "validation_file_size_limit",
+                "Failed to upload {{.file}} - the maximum allowed file size is {{.maxSize}} bytes.",
+                params: ["file": .string(String(originalName.prefix(300))), "maxSize": .number(Double(maxSize))])
+        }
+        let essence = type.prefix { $0 != ";" }.lowercased()
+        if !mimeTypes.isEmpty, !mimeTypes.contains(where: { $0.prefix { $0 != ";" }.lowercased() == essence }) {
+            throw Failure(
+                "validation_invalid_mime_type",
+                "\(JSON.string(name).serialized()) mime type must be one of: \(mimeTypes.joined(separator: ", ")).")
+        }
+    }
+}
