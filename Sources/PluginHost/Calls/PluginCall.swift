@@ -1,0 +1,253 @@
+package import Engine
+internal import Glibc
+internal import JSON
+internal import PluginABI
+package import Store
+internal import Synchronization
+
+/// The database as a running transaction sees it. On the thread of the transaction only.
+package struct RecordTransaction {
+    package let connection: Connection
+    package let schema: Schema
+    /// The transaction to write in; nil where a field is asked about a value on a reading connection.
+    package let writing: Transaction?
+
+    package init(connection: Connection, schema: Schema, writing: Transaction? = nil) {
+        self.connection = connection
+        self.schema = schema
+        self.writing = writing
+    }
+}
+
+/// One call from the host into a plugin: the `roost_call` of the ABI.
+///
+/// Calls on a thread are its own and used again (``CallThread``). A request's call lives from its handler to its
+/// completion and may be used by several threads, one at a time by its lock.
+///
+/// `@unchecked Sendable`: a call is its thread's own, or `isShared`, and then all that a plugin can reach of it is
+/// changed under `lock`.
+final class PluginCall: @unchecked Sendable {
+    /// A failure that the plugin gave with `fail`.
+    struct Failure {
+        var status: Int
+        var code: String
+        var message: String
+    }
+
+    /// Whether the call is running, so that a late use is an error and no crash.
+    private(set) var isActive = false
+    private(set) var frame: UInt64 = 0
+    private let shared: Bool
+    private let lock = Mutex<Void>(())
+    private let arena = ScratchArena()
+    private(set) var owner: LoadedPlugin?
+
+    private(set) var failure: Failure?
+    private(set) var fieldFailures: [(field: String, failure: FieldFailure)] = []
+    /// The error of the host's that made a function of a table fail: given on as it is when the plugin passes it on.
+    var hostError: (any Error)?
+
+    // What the frame's handle names.
+    var record: Record?
+    var transaction: RecordTransaction?
+    /// The collections that functions without a transaction see, where they are not the committed ones.
+    var schema: Schema?
+    var event: (any PluginEvent)?
+    private var didNext = false
+    private var exchange: PluginExchange?
+    /// Record handles made during this call, released with it.
+    private var records: [UInt64] = []
+
+    init(isShared: Bool = false) { shared = isShared }
+
+    var pointer: OpaquePointer { OpaquePointer(Unmanaged.passUnretained(self).toOpaque()) }
+
+    /// The call behind what a plugin passed; nil when it is over.
+    @inline(__always)
+    static func from(_ pointer: OpaquePointer?) -> PluginCall? {
+        guard let pointer else { return nil }
+        let call = Unmanaged<PluginCall>.fromOpaque(UnsafeRawPointer(pointer)).takeUnretainedValue()
+        return call.isActive ? call : nil
+    }
+
+    @inline(__always)
+    func begin(_ plugin: LoadedPlugin, frame: UInt64) {
+        owner = plugin
+        self.frame = frame
+        isActive = true
+    }
+
+    @inline(__always)
+    func end() { locked { reset() } }
+
+    @inline(__always)
+    private func reset() {
+        isActive = false
+        frame = 0
+        arena.reset()
+        if failure != nil { failure = nil }
+        if !fieldFailures.isEmpty { fieldFailures.removeAll() }
+        if hostError != nil { hostError = nil }
+        if record != nil { record = nil }
+        if transaction != nil { transaction = nil }
+        if schema != nil { schema = nil }
+        if event != nil {
+            event = nil
+            didNext = false
+        }
+        if !records.isEmpty {
+            for handle in records { RecordHandles.table.remove(handle) }
+            records.removeAll(keepingCapacity: true)
+        }
+    }
+
+    private func locked<R>(_ body: () -> R) -> R {
+        if !shared { return body() }
+        return lock.withLock { _ in body() }
+    }
+
+    func scratch(_ size: Int) -> UnsafeMutableRawPointer? { locked { isActive ? arena.allocate(size) : nil } }
+
+    /// A copy of a text that lives until the call ends.
+    func copy(_ text: String) -> roost_bytes? {
+        withBytes(text) { bytes in
+            guard let source = bytes.data, bytes.length > 0 else { return roost_bytes() }
+            guard let memory = scratch(Int(bytes.length)) else { return nil }
+            memcpy(memory, source, Int(bytes.length))
+            return roost_bytes(data: UnsafePointer(memory.assumingMemoryBound(to: UInt8.self)), length: bytes.length)
+        }
+    }
+
+    /// A value whose bytes live until the call ends.
+    func copy(_ value: Value) -> roost_value? {
+        switch value {
+        case .text(let text), .json(let text):
+            guard let bytes = copy(text) else { return nil }
+            return withABIValue(value) { crossing in
+                crossing.bytes = bytes
+                return crossing
+            }
+        case .null, .bool, .number:
+            return withABIValue(value) { $0 }
+        }
+    }
+
+    func fail(status: Int32, code: roost_bytes, message: roost_bytes) {
+        let status = (400...599).contains(status) ? Int(status) : 0
+        let failure = Failure(status: status, code: code.message, message: message.message)
+        locked { self.failure = failure }
+    }
+
+    func failField(_ field: roost_bytes, code: roost_bytes, message: roost_bytes, params: roost_bytes) {
+        let failure = FieldFailure(code.message, message.message, params: params.object ?? JSONObject())
+        let name = field.message
+        locked {
+            // A plugin that reports without end must not fill the memory.
+            if fieldFailures.count < 1000 { fieldFailures.append((name, failure)) }
+        }
+    }
+
+    /// A handle for a record that lives until the call ends.
+    func handle(for record: Record) -> roost_record {
+        let id = RecordHandles.table.insert(RecordHandle(record))
+        locked { records.append(id) }
+        return roost_record(id: id)
+    }
+
+    /// Takes over what the plugin said in a call inside of this one.
+    func take(failuresOf other: PluginCall) {
+        locked {
+            if let failure = other.failure { self.failure = failure }
+            fieldFailures += other.fieldFailures
+            if let error = other.hostError { hostError = error }
+        }
+    }
+
+    // Of an event's call, on its thread
+
+    /// Takes the right to run the rest of the chain; it is there once.
+    func claimNext() -> Bool {
+        if didNext { return false }
+        didNext = true
+        return true
+    }
+
+    /// A handle for the event's request; nil when it has none.
+    func eventRequest() -> UInt64? {
+        if let exchange { return exchange.handle }
+        guard let source = event?.request, let owner else { return nil }
+        let exchange = PluginExchange(source: source, plugin: owner, call: self, user: nil, cancelled: nil)
+        self.exchange = exchange
+        return exchange.handle
+    }
+
+    func endEventRequest() {
+        exchange?.forget()
+        exchange = nil
+    }
+}
+
+extension PluginCall {
+    /// The error of a call that returned a negative status, for the client where the plugin gave words.
+    ///
+    /// - Parameter field: the field that a failure without a status of its own is about.
+    func error(_ status: roost_status, field: String? = nil) -> any Error {
+        if status != ROOST_EINTERNAL {
+            if !fieldFailures.isEmpty {
+                return ServiceError(
+                    status: failure.map { $0.status == 0 ? 400 : $0.status } ?? 400,
+                    message: failure?.message ?? "An error occurred while validating the submitted data.",
+                    data: Dictionary(
+                        fieldFailures.map { ($0.field, FailureTree.failure($0.failure)) }, uniquingKeysWith: { $1 }))
+            }
+            if let failure {
+                if let field, failure.status == 0 {
+                    return ServiceError.validation(
+                        "An error occurred while validating the submitted data.",
+                        [field: FieldFailure(failure.code, failure.message)])
+                }
+                return ServiceError(status: failure.status == 0 ? 400 : failure.status, message: failure.message)
+            }
+            if let hostError { return hostError }
+        }
+        switch status {
+        case ROOST_ENOTFOUND: return ServiceError.notFound()
+        case ROOST_EDENIED: return ServiceError.forbidden()
+        case ROOST_EINVALID: return ServiceError.badRequest()
+        default:
+            owner?.log(8, "A call failed without saying why (status \(status)).")
+            return ServiceError.internal()
+        }
+    }
+
+    /// What is wrong with a field's value, for a call that returned a negative status.
+    func fieldFailure(_ field: String) -> FieldFailure {
+        if let own = fieldFailures.first(where: { $0.field == field }) ?? fieldFailures.first { return own.failure }
+        if let failure { return FieldFailure(failure.code, failure.message) }
+        if let failures = hostError as? FieldFailure { return failures }
+        return .invalidValue
+    }
+
+    /// The words that the plugin gave, for the operator.
+    var words: String {
+        var parts: [String] = []
+        if let failure { parts.append(failure.message) }
+        parts += fieldFailures.map { "\($0.field): \($0.failure.message)" }
+        return parts.joined(separator: "; ")
+    }
+
+    /// Keeps an error of the host for the plugin to pass on, and says which status stands for it.
+    func status(for error: any Error) -> roost_status {
+        hostError = error
+        guard let error = error as? ServiceError else {
+            if error is FieldFailure { return ROOST_EFAILED }
+            owner?.log(8, "A call to the server failed: \(error)")
+            return ROOST_EINTERNAL
+        }
+        switch error.status {
+        case 404: return ROOST_ENOTFOUND
+        case 500...599: return ROOST_EINTERNAL
+        default: return ROOST_EFAILED
+        }
+    }
+}

@@ -1,0 +1,149 @@
+internal import Engine
+internal import PluginABI
+
+/// A field that a plugin opened. Every value that it gives back is checked; one that makes no sense becomes the zero
+/// value and is logged once.
+///
+/// `@unchecked Sendable`: all is constant; the functions of the table may be called from any thread by the ABI.
+final class CFieldInstance: FieldInstance, @unchecked Sendable {
+    let shape: FieldShape
+    private let type: CFieldType
+    private let plugin: LoadedPlugin
+    private let opened: UnsafeMutableRawPointer?
+    private let fieldName: String
+    private let name: StableBytes
+    private let table: roost_field_type_v1
+
+    init(type: CFieldType, opened: UnsafeMutableRawPointer?, name: String, shape: FieldShape) {
+        self.type = type
+        self.opened = opened
+        self.shape = shape
+        plugin = type.plugin
+        table = type.table
+        fieldName = name
+        self.name = StableBytes(name)
+    }
+
+    deinit { table.close?(opened) }
+
+    static func unusable(_ type: String) -> FieldFailure {
+        FieldFailure("validation_missing_field_type", "The plugin of the field type \"\(type)\" is not running.")
+    }
+
+    func normalise(_ value: Value) -> Value {
+        guard plugin.isUsable, let normalise = table.normalise else { return value }
+        return withCall(plugin) { call in
+            withABIValue(value) { input in
+                var context = roost_field_context()
+                context.call = call.pointer
+                context.name = name.bytes
+                var output = roost_value()
+                let given = input
+                let status = normalise(opened, &context, &input, &output)
+                if status == ROOST_UNCHANGED { return accept(value, "normalise") }
+                guard status == ROOST_OK else {
+                    complain("normalise", "status \(status)")
+                    return shape.zero
+                }
+                return read(output, like: given, value, "normalise")
+            }
+        }
+    }
+
+    func modify(_ modifier: FieldModifier, current: Value, operand: Value) -> Value? {
+        guard plugin.isUsable, let modify = table.modify else { return nil }
+        return withCall(plugin) { call in
+            withABIValue(current) { currentInput in
+                withABIValue(operand) { operandInput in
+                    var context = roost_field_context()
+                    context.call = call.pointer
+                    context.name = name.bytes
+                    var output = roost_value()
+                    let given = currentInput
+                    let status = modify(
+                        opened, &context, modifier.rawValue, &currentInput, &operandInput, &output)
+                    switch status {
+                    case ROOST_UNCHANGED: return current
+                    case ROOST_EUNSUPPORTED: return nil
+                    case ROOST_OK: return read(output, like: given, current, "modify")
+                    default:
+                        complain("modify", "status \(status)")
+                        return current
+                    }
+                }
+            }
+        }
+    }
+
+    func validate(_ value: Value, in context: FieldContext) -> FieldFailure? {
+        guard plugin.isUsable else { return Self.unusable(type.id) }
+        guard let validate = table.validate else { return nil }
+        return withCall(plugin) { call in
+            withContext(context, call, moment: []) { crossing in
+                withABIValue(value) { input in
+                    let status = validate(opened, &crossing, &input)
+                    if status >= 0 { return nil }
+                    if status != ROOST_EFAILED || (call.failure == nil && call.fieldFailures.isEmpty) {
+                        complain("validate", "status \(status) without a reason")
+                    }
+                    return call.fieldFailure(fieldName)
+                }
+            }
+        }
+    }
+
+    func intercept(_ moment: RecordMoments, in context: FieldContext) throws {
+        guard plugin.isUsable else { throw ServiceError.validation("", [fieldName: Self.unusable(type.id)]) }
+        guard let intercept = table.intercept else { return }
+        try withCall(plugin) { call in
+            try withContext(context, call, moment: moment) { crossing in
+                let status = intercept(opened, &crossing)
+                if status < 0 { throw call.error(status, field: fieldName) }
+            }
+        }
+    }
+
+    /// Calls `body` with the context of a call about a record.
+    private func withContext<R>(
+        _ context: FieldContext, _ call: PluginCall, moment: RecordMoments,
+        _ body: (inout roost_field_context) throws -> R
+    ) rethrows -> R {
+        call.record = context.record
+        call.transaction = RecordTransaction(connection: context.connection, schema: context.schema)
+        return try withBytes(context.record.collection.id) { collection in
+            var crossing = roost_field_context()
+            crossing.call = call.pointer
+            crossing.name = name.bytes
+            crossing.collection = collection
+            crossing.record = roost_record(id: call.frame)
+            crossing.is_new = context.record.isNew ? 1 : 0
+            crossing.moment = moment.rawValue
+            crossing.transaction = roost_transaction(id: call.frame)
+            return try body(&crossing)
+        }
+    }
+
+    /// Reads what the plugin gave for `original`, which it saw as `given`.
+    private func read(_ output: roost_value, like given: roost_value, _ original: Value, _ function: String) -> Value {
+        // The input given back needs no look: it is checked already.
+        if output.kind == given.kind, output.kind >= ROOST_TEXT, output.bytes.isSame(given.bytes) {
+            return accept(original, function)
+        }
+        guard let value = Value(output) else {
+            complain(function, "a value that is none (kind \(output.kind))")
+            return shape.zero
+        }
+        return accept(value, function)
+    }
+
+    /// The value, if the column may hold it.
+    private func accept(_ value: Value, _ function: String) -> Value {
+        if shape.form.admits(value) { return value }
+        complain(function, "a value that does not fit the form \(shape.form)")
+        return shape.zero
+    }
+
+    private func complain(_ function: String, _ what: String) {
+        plugin.logOnce("The field type \"\(type.id)\" answered \(function) with \(what).")
+    }
+}

@@ -1,0 +1,53 @@
+internal import Synchronization
+
+/// What plugins reach of the server, shared by all of them.
+///
+/// `@unchecked Sendable`: the variables are set while the server starts, on the thread that starts it, before any
+/// plugin's `start` and before a second thread exists; afterwards they are only read.
+package final class HostServices: @unchecked Sendable {
+    package let configuration: PluginHostConfiguration
+    /// Records, queries and transactions; functions that need them answer ROOST_EUNSUPPORTED without.
+    package var records: (any RecordHost)?
+    /// Runs a function on one of the server's worker threads; nil starts a thread each time.
+    package var runOnWorker: (@Sendable (@escaping @Sendable () -> Void) -> Void)?
+    /// Writes a line for the user of a command.
+    package var print: @Sendable (_ line: String, _ isError: Bool) -> Void = StandardStreams.print
+
+    /// The registrations of plugins whose `init` went well.
+    let accepted = Mutex(Accepted())
+
+    init(configuration: PluginHostConfiguration) { self.configuration = configuration }
+}
+
+/// Everything that plugins registered and that counts.
+struct Accepted {
+    var tables: [String: (table: TablePointer, plugin: String)] = [:]
+    var fieldTypes: [String: CFieldType] = [:]
+    var routes: [PluginRoute] = []
+    var middlewares: [PluginMiddleware] = []
+    var hooks: [PluginHook] = []
+    var commands: [String: PluginCommand] = [:]
+    var identity: IdentityProvider?
+
+    /// Takes a plugin's registrations over.
+    mutating func accept(_ registrations: Registrations, of plugin: String) {
+        for type in registrations.fieldTypes { fieldTypes[type.id] = type }
+        routes += registrations.routes
+        middlewares += registrations.middlewares
+        hooks += registrations.hooks
+        for command in registrations.commands { commands[command.name] = command }
+        if let provider = registrations.identity { identity = provider }
+        for (id, table) in registrations.tables { tables[id] = (table, plugin) }
+    }
+
+    /// Undoes what a plugin registered.
+    mutating func remove(_ plugin: String) {
+        fieldTypes = fieldTypes.filter { $0.value.pluginID != plugin }
+        routes.removeAll { $0.pluginID == plugin }
+        middlewares.removeAll { $0.pluginID == plugin }
+        hooks.removeAll { $0.pluginID == plugin }
+        commands = commands.filter { $0.value.pluginID != plugin }
+        if identity?.pluginID == plugin { identity = nil }
+        tables = tables.filter { $0.value.plugin != plugin }
+    }
+}
