@@ -6,13 +6,16 @@
 
 import argparse
 import concurrent.futures
+import contextlib
 import glob
 import json
 import os
 import re
 import shutil
+import signal
 import sys
 import tempfile
+import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -46,7 +49,7 @@ class Side:
     def start(self):
         self.server.spawn()
         self.server.wait()
-        self.client = Client(self.server.port)
+        self.client = Client(self.server.port, timeout=15)
 
     def send(self, case):
         """The answer to a case, or an OSError as a value. A server that died is started again for the next case."""
@@ -55,6 +58,7 @@ class Side:
         except KeyError as error:
             return OSError("%s is unknown on this side (an earlier step failed?)" % error)
         except OSError as error:
+            time.sleep(0.05)  # a process that crashed is seen as ended only a moment after its connections
             if not self.server.alive():
                 error = OSError("the server died: %s\n%s" % (error, self.server.log(600)))
                 self.start()
@@ -121,6 +125,8 @@ def run_area(area, path, source, fixed, commands, options, say):
                 side.stop()
                 side.prepare()
         for case in cases:
+            if options.stopping.is_set():
+                break
             sent = time.monotonic()
             right = pool.submit(sides[1].send, case)
             answers = [sides[0].send(case), right.result()]
@@ -149,6 +155,15 @@ def run_area(area, path, source, fixed, commands, options, say):
         if not options.keep:
             shutil.rmtree(home, ignore_errors=True)
     return results
+
+
+@contextlib.contextmanager
+def stop_on_error(stopping):
+    try:
+        yield
+    except BaseException:
+        stopping.set()
+        raise
 
 
 def main():
@@ -181,6 +196,9 @@ def main():
     areas = [(os.path.basename(path)[:-len(".jsonl")], path) for path in files]
     areas = [area for area in areas if not options.only or any(part in area[0] for part in options.only)]
 
+    # However the run ends, the areas end first, and each of them ends its servers.
+    options.stopping = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     options.work = tempfile.mkdtemp(prefix="compatibility-")
     passed = failed = 0
     report = {"areas": {}, "failures": []}
@@ -198,7 +216,7 @@ def main():
                 results = [(case["name"], "", ["no answer"]) for case in scenario.load(path)]
             return lines, results, time.monotonic() - started
 
-        with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool, stop_on_error(options.stopping):
             running = [(area, pool.submit(run, area, path)) for area, path in areas]
             for area, future in running:
                 lines, results, seconds = future.result()
