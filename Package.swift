@@ -72,14 +72,16 @@ let package = Package(
             dependencies: nio + [.product(name: "NIOHTTPCompression", package: "swift-nio-extras")],
             swiftSettings: strict
         ),
-        .target(name: "Engine", dependencies: ["Store", "JSON", "COpenSSL"], swiftSettings: strict),
+        .target(name: "Engine", dependencies: ["Store", "JSON", "COpenSSL", "CCrypt"], swiftSettings: strict),
         .target(
             name: "PluginHost", dependencies: ["Engine", "Store", "WebServer", "PluginABI", "JSON", "COpenSSL", "CRE2"],
             swiftSettings: strict
         ),
         .target(
             name: "API",
-            dependencies: ["PluginHost", "Engine", "Store", "WebServer", "JSON"], swiftSettings: strict),
+            dependencies: [
+                "PluginHost", "Engine", "Store", "WebServer", "JSON", .product(name: "NIOCore", package: "swift-nio"),
+            ], swiftSettings: strict),
         .target(
             name: "Roost", dependencies: ["API", "PluginHost", "Engine", "Store", "WebServer", "JSON"],
             swiftSettings: strict

@@ -1,1 +1,134 @@
-// Engine
+package import Store
+import JSON
+import Synchronization
+
+/// The data folder at work: both databases, the collections, the hooks, and the threads around them. One for a process.
+package final class Engine: Sendable {
+    package struct Configuration: Sendable {
+        /// The data folder, e.g. `pb_data`.
+        package var dataDirectory: String
+        /// 32 bytes with which the settings are encrypted; nil for plain ones.
+        package var encryptionKey: String?
+        /// Seconds a query may take.
+        package var queryTimeout: Int
+        /// Threads for hooks, password hashes and slow reads.
+        package var workerThreads: Int
+
+        package init(dataDirectory: String, encryptionKey: String? = nil, queryTimeout: Int = 30, workerThreads: Int = 16) {
+            self.dataDirectory = dataDirectory
+            self.encryptionKey = encryptionKey
+            self.queryTimeout = queryTimeout
+            self.workerThreads = workerThreads
+        }
+    }
+
+    package let configuration: Configuration
+    package let data: Database
+    package let auxiliary: Database
+    package let fieldTypes: FieldTypeRegistry
+    package let hooks: HookRegistry
+    package let plans = PlanCache()
+    package let workers: WorkerPool
+    package let settings: SettingsStore
+    package let logs: LogWriter
+    package let limiter = RateLimiter()
+    private let current: Mutex<Schema>
+    private let lock: DirectoryLock?
+
+    /// Opens a data folder, or makes a new one.
+    /// - Parameters:
+    ///   - fieldTypes: the kinds of fields that the plugins brought.
+    ///   - hooks: who takes part in which event.
+    ///   - lock: the right to the folder, held as long as the engine lives.
+    /// - Throws: a sentence for the operator when the folder cannot be used; then nothing in it was changed.
+    package init(
+        configuration: Configuration, fieldTypes: FieldTypeRegistry, hooks: HookRegistry, lock: DirectoryLock?
+    ) throws {
+        self.configuration = configuration
+        self.fieldTypes = fieldTypes
+        self.hooks = hooks
+        self.lock = lock
+        let (data, auxiliary) = try Self.open(configuration, fieldTypes)
+        let settings = SettingsStore()
+        let isStored = try data.read { try settings.load($0, encryptionKey: configuration.encryptionKey) }
+        if !isStored { try data.writeAndWait { try settings.save(.defaults, in: $0) } }
+        let schema = try data.read { try SchemaLoader(types: fieldTypes).load($0, version: 1) }
+        self.data = data
+        self.auxiliary = auxiliary
+        self.settings = settings
+        current = Mutex(schema)
+        workers = WorkerPool(maxThreads: configuration.workerThreads)
+        logs = LogWriter(database: auxiliary)
+        apply(settings.current)
+        settings.onChange { [weak self] in self?.apply($0) }
+    }
+
+    private static func open(
+        _ configuration: Configuration, _ fieldTypes: FieldTypeRegistry
+    ) throws -> (data: Database, auxiliary: Database) {
+        var options = Database.Configuration()
+        options.queryTimeout = UInt64(max(configuration.queryTimeout, 1)) * 1_000_000_000
+        let data = try Database(path: configuration.dataDirectory + "/data.db", configuration: options)
+        var small = options
+        small.maxReaders = 4
+        small.idleReaders = 1
+        small.writerCacheKiB = 2_000
+        small.readerCacheKiB = 1_000
+        // Request logs may lose their last seconds in a power cut; records may not.
+        small.synchronous = .normal
+        let auxiliary = try Database(path: configuration.dataDirectory + "/auxiliary.db", configuration: small)
+        let bootstrap = Bootstrap(SchemaEnvironment(types: fieldTypes))
+        if try data.read(bootstrap.needsWork) {
+            try data.writeAndWait { try bootstrap.prepareData($0.connection) }
+        }
+        try auxiliary.writeAndWait { try bootstrap.prepareAuxiliary($0.connection) }
+        return (data, auxiliary)
+    }
+
+    private func apply(_ settings: Settings) {
+        logs.options = settings.logs.writerOptions
+        limiter.configure(settings.rateLimits)
+    }
+
+    /// The collections as they are committed now.
+    package var schema: Schema { current.withLock { $0 } }
+
+    /// What changing collections needs of the engine.
+    package var schemaEnvironment: SchemaEnvironment {
+        SchemaEnvironment(
+            types: fieldTypes,
+            ruleError: { rule, collection, schema in
+                do throws(QueryError) {
+                    try RecordQuery.validate(rule: rule, of: collection, schema: schema)
+                    return nil
+                } catch { return error.reason }
+            },
+            warn: { [logs] message, error in logs.write(.warn, message, ["error": .string(error)]) })
+    }
+
+    /// The operations on collections inside a transaction; what it makes of them is in force after the commit.
+    package func changeCollections<T>(
+        in transaction: Transaction, _ body: (inout CollectionStore) throws -> T
+    ) throws -> T {
+        // Read from the transaction: an earlier job of the same commit may have changed them already.
+        let schema = try SchemaLoader(types: fieldTypes).load(transaction.connection, version: schema.version)
+        var store = CollectionStore(schemaEnvironment, schema: schema, connection: transaction.connection)
+        let result = try body(&store)
+        let changed = store.schema
+        transaction.afterCommit { self.put(changed) }
+        return result
+    }
+
+    /// Puts collections in force, under a version of their own.
+    private func put(_ schema: Schema) {
+        current.withLock { $0 = Schema(collections: schema.collections, version: $0.version + 1) }
+    }
+
+    /// Ends the threads and closes both databases; what was acknowledged is on the disk already.
+    package func close() {
+        workers.stop()
+        logs.stop()
+        data.close()
+        auxiliary.close()
+    }
+}

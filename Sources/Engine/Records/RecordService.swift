@@ -51,23 +51,31 @@ package struct RecordService {
         package var expand = ""
         package var fields = ""
         package init() {}
+
+        package var offset: Int64 {
+            let (offset, overflow) = Int64(perPage).multipliedReportingOverflow(by: Int64(page - 1))
+            return overflow ? .max : offset
+        }
+
+        /// How many pages a number of rows makes; -1 when it was not counted.
+        package func pages(of total: Int) -> Int { total < 0 ? -1 : (total + perPage - 1) / perPage }
     }
 
     /// A page of records as the answer's JSON.
     package func list(_ collection: Collection, _ options: ListOptions, on connection: Connection) throws -> [UInt8] {
         let rule = try effective(collection.rules.list)
         try refuseUnreadable(collection)
+        try RecordQuery.checkClientNames(filter: options.filter, sort: options.sort, request: info)
         let plan = try RecordQuery.list(
-            collection: collection, schema: schema, rule: rule, filter: options.filter, sort: options.sort,
+            collection, schema: schema, rule: rule, filter: options.filter, sort: options.sort,
             allowsHidden: info.isSuperuser, request: info, cache: plans)
         var total = -1
         if !options.skipTotal, let countSQL = plan.countSQL {
             total = try connection.withStatement(countSQL) { statement in
-                try plan.bindCount(to: statement, request: info)
+                try statement.bind(plan.countValues(for: info))
                 return try statement.step() ? Int(statement.int(0)) : 0
             }
         }
-        let pages = total < 0 ? -1 : (total + options.perPage - 1) / options.perPage
         var writer = JSONWriter(capacity: 4096)
         let isPlain =
             options.expand.isEmpty && options.fields.isEmpty && !hooks.has(.recordEnrich, collection)
@@ -75,10 +83,8 @@ package struct RecordService {
         writer.beginObject()
         writer.key("items")
         try connection.withStatement(plan.sql) { statement in
-            let (offset, overflow) = options.perPage.multipliedReportingOverflow(by: options.page - 1)
             try plan.bind(
-                to: statement, request: info,
-                extra: [.integer(Int64(options.perPage)), .integer(overflow ? Int64.max : Int64(offset))])
+                to: statement, request: info, extra: [.integer(Int64(options.perPage)), .integer(options.offset)])
             if isPlain {
                 let own = info.auth.flatMap { $0.collection.id == collection.id ? $0.id : nil }
                 writer.beginArray()
@@ -104,7 +110,7 @@ package struct RecordService {
         writer.key("totalItems")
         writer.int(total)
         writer.key("totalPages")
-        writer.int(pages)
+        writer.int(options.pages(of: total))
         writer.endObject()
         return writer.bytes
     }
@@ -151,7 +157,7 @@ package struct RecordService {
         }
         let plan: SelectPlan
         do {
-            plan = try RecordQuery.one(collection: collection, schema: schema, rule: rule, request: info, cache: plans)
+            plan = try RecordQuery.one(collection, schema: schema, rule: rule, request: info, cache: plans)
         } catch {
             // A rule that cannot be compiled lets nothing through.
             return false
@@ -174,7 +180,7 @@ package struct RecordService {
         return writer.bytes
     }
 
-    private func write(_ record: Record, _ picker: FieldPicker?, into writer: inout JSONWriter) throws {
+    func write(_ record: Record, _ picker: FieldPicker?, into writer: inout JSONWriter) throws {
         guard let picker else { return writer.record(record, showsHidden: info.isSuperuser) }
         var whole = JSONWriter(capacity: 1024)
         whole.record(record, showsHidden: info.isSuperuser)
@@ -216,7 +222,7 @@ package struct RecordService {
         guard !ids.isEmpty else { return [] }
         let plan: SelectPlan
         do {
-            plan = try RecordQuery.many(collection: collection, schema: schema, rule: rule, request: info, cache: plans)
+            plan = try RecordQuery.many(collection, schema: schema, rule: rule, request: info, cache: plans)
         } catch { return nil }
         let list = JSON.array(ids.map { .string($0) }).serialized()
         var records: [Record] = []
@@ -239,14 +245,13 @@ package struct RecordService {
         for record in records where record.id == info.auth?.id { record.ignoresEmailVisibility = true }
         guard needsManageCheck(collection), let rule = collection.options["manageRule"]?.stringValue,
             let plan = try? RecordQuery.many(
-                collection: collection, schema: schema, rule: rule, request: info, cache: plans)
+                collection, schema: schema, rule: rule, columns: .id, request: info, cache: plans)
         else { return }
         let list = JSON.array(records.map { .string($0.id) }).serialized()
-        guard let id = collection.index(of: "id") else { return }
         var managed: Set<String> = []
         try connection.withStatement(plan.sql) { statement in
             try plan.bind(to: statement, request: info, extra: [.text(list)])
-            while try statement.step() { managed.insert(statement.text(id)) }
+            while try statement.step() { managed.insert(statement.text(0)) }
         }
         for record in records where managed.contains(record.id) { record.ignoresEmailVisibility = true }
     }
@@ -290,7 +295,7 @@ package struct RecordService {
         let plan: SelectPlan
         do {
             plan = try RecordQuery.createCheck(
-                collection: collection, schema: schema, rule: rule, request: info, cache: plans)
+                collection, schema: schema, rule: rule, request: info, cache: plans)
         } catch { return false }
         return try connection.withStatement(plan.sql) { statement in
             try plan.bind(to: statement, request: info, extra: values.map(SQLValue.init))
@@ -341,5 +346,14 @@ extension SQLValue {
         case .number(let value): self = .real(value)
         case .text(let value), .json(let value): self = .text(value)
         }
+    }
+}
+
+extension RecordService {
+    /// A record's answer without anything that must be read for it: no expand, no e-mail addresses to decide on.
+    package func plainAnswer(_ record: Record, fields: String) throws -> [UInt8] {
+        var writer = JSONWriter(capacity: 1024)
+        try write(record, fields.isEmpty ? nil : try FieldPicker(fields), into: &writer)
+        return writer.bytes
     }
 }

@@ -1,0 +1,147 @@
+package import Engine
+package import JSON
+package import NIOCore
+package import WebServer
+
+/// Reads a request's body as PocketBase does, by its content type.
+package enum BodyReader {
+    /// A file that came with a multipart body.
+    package struct Upload: Sendable {
+        package var key: String
+        package var filename: String
+        package var contentType: String
+        package var bytes: ByteBuffer
+    }
+
+    package struct Body: Sendable {
+        package var values: [(key: String, value: Value)] = []
+        package var uploads: [Upload] = []
+        package init() {}
+    }
+
+    /// The members of a body that becomes a record.
+    /// - Throws: `ServiceError` 400 for a malformed one.
+    package static func read(_ request: Request) throws -> Body {
+        var body = Body()
+        switch try document(request) {
+        case .json(.object(let object)):
+            body.values = object.map { ($0.key, Value($0.value)) }
+        case .json(.null), .empty: break
+        case .json: throw ServiceError.badRequest()
+        case .form(let pairs, let uploads):
+            body.values = try values(of: pairs)
+            body.uploads = uploads
+        }
+        return body
+    }
+
+    /// The body as a JSON object, for routes that read a document rather than a record.
+    /// - Parameter failure: the answer to a malformed body.
+    package static func object(_ request: Request, _ failure: ServiceError = .badRequest()) throws -> JSONObject {
+        do {
+            switch try document(request) {
+            case .json(.object(let object)): return object
+            case .json(.null), .empty: return JSONObject()
+            case .json: throw failure
+            case .form(let pairs, _):
+                var object = JSONObject()
+                for (key, value) in try values(of: pairs) { object[key] = value.asJSON }
+                return object
+            }
+        } catch {
+            throw failure
+        }
+    }
+
+    enum Document {
+        case empty
+        case json(JSON)
+        case form([(name: String, value: String)], [Upload])
+    }
+
+    static func document(_ request: Request) throws -> Document {
+        let buffer = request.body
+        if buffer.readableBytes == 0 { return .empty }
+        let type = request.headers.first("Content-Type") ?? ""
+        if type.hasPrefix("application/json") {
+            let parsed = buffer.withUnsafeReadableBytes { bytes in
+                Result { try JSONParser.parse(bytes.bindMemory(to: UInt8.self), options: options) }
+            }
+            guard let json = try? parsed.get() else { throw ServiceError.badRequest() }
+            return .json(json)
+        }
+        if type.hasPrefix("multipart/form-data") {
+            guard let boundary = HeaderParameters(type)["boundary"],
+                let parts = try? MultipartForm.parse(buffer, boundary: boundary)
+            else { throw ServiceError.badRequest() }
+            var pairs = request.queryItems.filter { _ in false }
+            var uploads: [Upload] = []
+            for part in parts {
+                if let filename = part.filename {
+                    uploads.append(
+                        Upload(
+                            key: part.name, filename: filename, contentType: part.contentType ?? "", bytes: part.bytes))
+                } else {
+                    pairs.append((part.name, String(buffer: part.bytes)))
+                }
+            }
+            return .form(pairs + request.queryItems, uploads)
+        }
+        if type.hasPrefix("application/x-www-form-urlencoded") {
+            let pairs = buffer.withUnsafeReadableBytes { URLEncodedForm.parse($0) }
+            return .form(pairs + request.queryItems, [])
+        }
+        throw ServiceError.badRequest("Unsupported Content-Type.")
+    }
+
+    static let options = JSONParser.Options(allowTrailing: true)
+
+    /// The values of a form: a key that comes once is one value, else a list; texts that look like numbers or booleans
+    /// become them; `@jsonPayload` holds members as JSON.
+    static func values(of pairs: [(name: String, value: String)]) throws -> [(key: String, value: Value)] {
+        var order: [String] = []
+        var grouped: [String: [JSON]] = [:]
+        var payloads: [String] = []
+        for (name, value) in pairs {
+            if name == "@jsonPayload" {
+                payloads.append(value)
+                continue
+            }
+            if grouped[name] == nil { order.append(name) }
+            grouped[name, default: []].append(infer(value))
+        }
+        var values: [(key: String, value: Value)] = order.map { key in
+            let list = grouped[key] ?? []
+            return (key, list.count == 1 ? Value(list[0]) : Value(.array(list)))
+        }
+        for payload in payloads {
+            guard let json = try? JSONParser.parse(payload) else { throw ServiceError.badRequest() }
+            guard case .object(let object) = json else {
+                if json.isNull { continue }
+                throw ServiceError.badRequest()
+            }
+            for (key, value) in object {
+                if let position = values.firstIndex(where: { $0.key == key }) {
+                    values[position].value = Value(value)
+                } else {
+                    values.append((key, Value(value)))
+                }
+            }
+        }
+        return values
+    }
+
+    /// A form's text as the value it most likely means: `true`, `false`, a number in its shortest form, else the text.
+    static func infer(_ text: String) -> JSON {
+        switch text {
+        case "": return .string("")
+        case "true": return .bool(true)
+        case "false": return .bool(false)
+        default:
+            guard let first = text.utf8.first, first == UInt8(ascii: "-") || (48...57).contains(first),
+                let number = Double(text), number.isFinite, JSON.number(number).serialized() == text
+            else { return .string(text) }
+            return .number(number)
+        }
+    }
+}

@@ -1,0 +1,37 @@
+import Engine
+import JSON
+import Store
+package import WebServer
+
+/// `/api/settings`: reading and changing the server's settings.
+package struct SettingsRoutes: Sendable {
+    let services: Services
+
+    package init(services: Services) { self.services = services }
+
+    package func mount(on router: Router) {
+        router.add(
+            .get, "/api/settings", options: RouteOptions(body: .discard), handler: services.superuserHandler(view))
+        router.add(.patch, "/api/settings", handler: services.superuserHandler(update))
+    }
+
+    private func view(_ exchange: Exchange) { exchange.json(exchange.engine.settings.current.publicJSON) }
+
+    private func update(_ exchange: Exchange) {
+        do {
+            let patch = try BodyReader.object(
+                exchange.request, .badRequest("An error occurred while loading the submitted data."))
+            let engine = exchange.engine
+            exchange.write(.badRequest("An error occurred while saving the new settings.")) { transaction in
+                let changed = try engine.settings.current.applying(patch: patch)
+                let failures = changed.validate()
+                if !failures.isEmpty {
+                    throw ServiceError.badRequest("An error occurred while saving the new settings.", failures)
+                }
+                try engine.settings.save(changed, in: transaction)
+            } then: {
+                exchange.json(engine.settings.current.publicJSON)
+            }
+        } catch { exchange.fail(error) }
+    }
+}

@@ -1,0 +1,46 @@
+import Glibc
+import Roost
+
+/// Runs a command that a plugin brought, with the data folder open.
+enum PluginCommandRunner {
+    static func run(_ name: String, _ arguments: Arguments) -> Int32 {
+        let (globals, own) = arguments.split()
+        guard let options = try? GlobalOptions.parse(globals) else {
+            fputs("Error: the flags of `roost \(name)` are not understood; see `roost --help`.\n", stderr)
+            return 64
+        }
+        do {
+            let server = try Server(options.serverConfiguration())
+            defer { server.stop() }
+            guard let command = server.command(name) else {
+                fputs(
+                    "Error: there is no command \"\(name)\": no plugin brings it. See `roost --help` and `roost plugin list`.\n",
+                    stderr)
+                return 64
+            }
+            if own.contains("--help") || own.contains("-h") {
+                print(command.usage)
+                return 0
+            }
+            return command.run(arguments: own)
+        } catch {
+            fputs("Error: \(error)\n", stderr)
+            return 1
+        }
+    }
+}
+
+extension GlobalOptions {
+    /// - Throws: a sentence when the encryption key is missing.
+    func serverConfiguration() throws -> Server.Configuration {
+        var configuration = Server.Configuration(dataDirectory: dataDirectory)
+        configuration.pluginsDirectory = pluginsDirectory
+        configuration.queryTimeout = queryTimeout
+        configuration.safeMode = safeMode
+        configuration.retryPlugins = retryPlugins
+        if !encryptionEnvironment.isEmpty, let value = getenv(encryptionEnvironment) {
+            configuration.encryptionKey = String(cString: value)
+        }
+        return configuration
+    }
+}

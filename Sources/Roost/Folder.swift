@@ -1,0 +1,23 @@
+import Glibc
+
+/// Makes folders that are not there yet.
+enum Folder {
+    struct Failure: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    /// Makes a folder and those above it.
+    static func make(_ path: String) throws {
+        var made = path.hasPrefix("/") ? "" : "."
+        for part in path.split(separator: "/") {
+            made += "/" + part
+            if mkdir(made, 0o755) != 0 && errno != EEXIST {
+                throw Failure(description: "The folder \(path) cannot be made: \(String(cString: strerror(errno))).")
+            }
+        }
+        var status = stat()
+        guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
+            throw Failure(description: "\(path) is not a folder.")
+        }
+    }
+}

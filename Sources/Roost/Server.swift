@@ -1,0 +1,135 @@
+package import API
+package import Engine
+package import JSON
+package import PluginHost
+package import Store
+package import WebServer
+import Synchronization
+
+/// A whole Roost: plugins, data folder, routes and the HTTP server, put together from the rooms below.
+///
+/// ```swift
+/// let server = try Server(Server.Configuration(dataDirectory: "pb_data"))
+/// print(try server.start())
+/// ```
+package final class Server: Sendable {
+    /// The version of the program, also told to plugins.
+    package static let version = "0.1.0"
+
+    package struct Configuration: Sendable {
+        package var dataDirectory: String
+        /// nil: `pb_plugins` beside the data folder.
+        package var pluginsDirectory: String?
+        /// nil: `plugins` beside the running program.
+        package var bundledDirectory: String?
+        package var host = "127.0.0.1"
+        /// 0 takes a free port.
+        package var port = 8090
+        package var origins = ["*"]
+        /// Event loops; 0 for one per core.
+        package var loops = 0
+        package var encryptionKey: String?
+        /// Seconds.
+        package var queryTimeout = 30
+        package var safeMode = false
+        package var retryPlugins = false
+
+        package init(dataDirectory: String) { self.dataDirectory = dataDirectory }
+    }
+
+    package let configuration: Configuration
+    package let plugins: PluginHost
+    package let engine: Engine
+    package let report: PluginReport
+    private let services: Services
+    private let web: Mutex<WebServer?>
+
+    /// Loads the plugins and opens the data folder; nothing is served yet.
+    /// - Throws: a sentence for the operator.
+    package init(_ configuration: Configuration) throws {
+        self.configuration = configuration
+        try Folder.make(configuration.dataDirectory)
+        let lock = try DirectoryLock(configuration.dataDirectory)
+        let logs = LateLog()
+        var hostConfiguration = PluginHostConfiguration(
+            dataDirectory: configuration.dataDirectory, pluginsDirectory: configuration.pluginsDirectory,
+            bundledDirectory: configuration.bundledDirectory ?? PluginHostConfiguration.besideExecutable(),
+            hostVersion: Self.version,
+            log: { level, plugin, message, data in logs.write(level, plugin, message, data) })
+        hostConfiguration.safeMode = configuration.safeMode
+        hostConfiguration.retryPlugins = configuration.retryPlugins
+        plugins = PluginHost(configuration: hostConfiguration)
+        plugins.load()
+        var engineConfiguration = Engine.Configuration(dataDirectory: configuration.dataDirectory)
+        engineConfiguration.encryptionKey = configuration.encryptionKey
+        engineConfiguration.queryTimeout = configuration.queryTimeout
+        let engine = try Engine(
+            configuration: engineConfiguration, fieldTypes: plugins.fieldTypes, hooks: HookRegistry(), lock: lock)
+        self.engine = engine
+        logs.use(engine.logs)
+        services = Services(engine: engine, identities: IdentityCache(engine: engine))
+        plugins.services.records = EngineRecordHost(engine: engine)
+        plugins.services.runOnWorker = { job in
+            if !engine.workers.run(job) { engine.logs.write(.error, "A plugin's work was refused: too much is waiting.") }
+        }
+        report = plugins.start()
+        web = Mutex(nil)
+    }
+
+    /// Serves.
+    /// - Returns: the addresses it listens on.
+    @discardableResult
+    package func start() throws -> [BoundAddress] {
+        let router = Router()
+        router.use(corsMiddleware(origins: configuration.origins))
+        router.use(services.gate())
+        PluginMount(services: services, host: plugins).mount(on: router)
+        HealthRoutes(services: services).mount(on: router)
+        RecordRoutes(services: services).mount(on: router)
+        CollectionRoutes(services: services).mount(on: router)
+        SettingsRoutes(services: services).mount(on: router)
+        BatchRoutes(services: services).mount(on: router)
+        LogRoutes(services: services).mount(on: router)
+        NotFound(services: services).mount(on: router)
+        var options = WebServerConfiguration()
+        options.host = configuration.host
+        options.port = configuration.port
+        options.loops = configuration.loops
+        options.errorResponse = Services.errorResponse
+        options.onResponse = { [services] request, status, _, duration in services.log(request, status, duration) }
+        let server = WebServer(configuration: options, router: router)
+        let addresses = try server.start()
+        web.withLock { $0 = server }
+        engine.logs.removeOld()
+        return addresses
+    }
+
+    /// Finishes what is running and closes everything.
+    /// - Parameter drainSeconds: how long running requests may still take.
+    package func stop(drainSeconds: Double = 10) {
+        let server = web.withLock { web in
+            defer { web = nil }
+            return web
+        }
+        server?.stop(drainSeconds: drainSeconds)
+        plugins.stop()
+        engine.close()
+    }
+}
+
+/// Where plugins' log lines go before the log is open, and after.
+private final class LateLog: Sendable {
+    private let logs = Mutex<LogWriter?>(nil)
+
+    func use(_ writer: LogWriter) { logs.withLock { $0 = writer } }
+
+    func write(_ level: Int, _ plugin: String, _ message: String, _ data: JSONObject) {
+        guard let writer = logs.withLock({ $0 }) else {
+            return PluginHostConfiguration.logToStandardError(level, plugin, message, data)
+        }
+        var data = data
+        data["plugin"] = .string(plugin)
+        let entry: LogEntry.Level = level >= 8 ? .error : level >= 4 ? .warn : level >= 0 ? .info : .debug
+        writer.write(entry, message, data)
+    }
+}
