@@ -4,7 +4,7 @@
 public struct JSONObject: Sendable, Sequence {
     public typealias Element = (key: String, value: JSON)
 
-    private var members: [Element] = []
+    private var members: [Member] = []
     private var index: [ByteKey: Int]?
 
     /// The largest number of members that is searched without an index.
@@ -55,7 +55,7 @@ public struct JSONObject: Sendable, Sequence {
     ///
     /// - Precondition: the key is not in the object yet. This is not checked: use the subscript if it may be.
     public mutating func append(_ key: String, _ value: JSON) {
-        members.append((key, value))
+        members.append(Member(key: key, value: value))
         if index != nil {
             index?[ByteKey(text: key)] = members.count - 1
         } else if members.count > Self.linearLimit {
@@ -84,7 +84,21 @@ public struct JSONObject: Sendable, Sequence {
         return result
     }
 
-    public func makeIterator() -> IndexingIterator<[Element]> { members.makeIterator() }
+    public func makeIterator() -> Iterator { Iterator(members: members) }
+
+    /// Goes through the members in their order.
+    public struct Iterator: IteratorProtocol {
+        fileprivate let members: [Member]
+        private var position = 0
+
+        fileprivate init(members: [Member]) { self.members = members }
+
+        public mutating func next() -> Element? {
+            guard position < members.count else { return nil }
+            defer { position += 1 }
+            return (members[position].key, members[position].value)
+        }
+    }
 
     public var underestimatedCount: Int { members.count }
 
@@ -111,6 +125,12 @@ public struct JSONObject: Sendable, Sequence {
         var fresh = [ByteKey: Int](minimumCapacity: members.count * 2)
         for (position, member) in members.enumerated() { fresh[ByteKey(text: member.key)] = position }
         index = fresh
+    }
+
+    /// A struct, because the runtime takes an array of tuples apart much slower.
+    fileprivate struct Member: Sendable {
+        let key: String
+        var value: JSON
     }
 
     /// A key that hashes and compares by its bytes.

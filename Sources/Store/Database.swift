@@ -180,7 +180,11 @@ package final class Database: Sendable {
         if writer.isCurrentThread, let transaction = writer.currentTransaction {
             return try transaction.savepoint { try body(transaction) }
         }
-        return try perform { .transaction($0) } body: { try body($0) }
+        return try perform {
+            .transaction($0)
+        } body: {
+            try body($0)
+        }
     }
 
     /// Runs a body with the writer's connection between transactions and waits for it: for VACUUM, checkpoints and
@@ -192,7 +196,11 @@ package final class Database: Sendable {
         if writer.isCurrentThread, writer.currentTransaction != nil {
             throw StoreError.misuse("maintenance inside a transaction")
         }
-        return try perform { .alone($0) } body: { try body($0) }
+        return try perform {
+            .alone($0)
+        } body: {
+            try body($0)
+        }
     }
 
     /// Whether the caller runs on the writer's thread.

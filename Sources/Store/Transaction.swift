@@ -9,6 +9,9 @@ package final class Transaction {
     /// the writer's own is turned into a rollback.
     package let connection: Connection
 
+    /// Whether something that was to be undone could not be.
+    private(set) var isBroken = false
+
     private var commitActions: [() -> Void] = []
     private var rollbackActions: [() -> Void] = []
     /// Rollback actions of savepoints that were rolled back; they run however the transaction ends.
@@ -32,11 +35,18 @@ package final class Transaction {
             settledActions.append(contentsOf: rollbackActions[first...])
             rollbackActions.removeSubrange(first...)
             // After the worst errors SQLite has rolled everything back already; then the writer notices.
-            if connection.isInTransaction {
-                try connection.run("ROLLBACK TO _roost")
-                try connection.run("RELEASE _roost")
-            }
+            if connection.isInTransaction { undo("_roost") }
             throw error
+        }
+    }
+
+    /// Rolls back to a savepoint and drops it. If that fails nothing of the transaction may be kept.
+    func undo(_ savepoint: String) {
+        do {
+            try connection.run("ROLLBACK TO \(savepoint)")
+            try connection.run("RELEASE \(savepoint)")
+        } catch {
+            isBroken = true
         }
     }
 

@@ -231,7 +231,7 @@ final class Writer: @unchecked Sendable {
         while next < end, !isLost {
             runInTransaction(jobs[next], inSavepoint: isShared)
             next += 1
-            isLost = !connection.isInTransaction
+            isLost = !connection.isInTransaction || jobs[next - 1].transaction?.isBroken == true
             if isShared, monotonicNanoseconds() - started > limits.batchTime { break }
         }
         let batch = jobs[first..<next]
@@ -241,6 +241,7 @@ final class Writer: @unchecked Sendable {
             let cause = batch.last?.failure
             if let last = batch.last, last.failure == nil { last.failure = StoreError.transactionLost(because: nil) }
             failure = StoreError.transactionLost(because: cause)
+            _ = endTransaction(commit: false)
         } else {
             failure = endTransaction(commit: isShared || batch.first?.failure == nil)
         }
@@ -279,14 +280,13 @@ final class Writer: @unchecked Sendable {
             do {
                 try body(transaction)
                 try checkDeferredForeignKeys()
+                if inSavepoint, connection.isInTransaction { try connection.run("RELEASE _roost_job") }
             } catch {
                 if inSavepoint, connection.isInTransaction {
-                    try connection.run("ROLLBACK TO _roost_job")
-                    try connection.run("RELEASE _roost_job")
+                    transaction.undo("_roost_job")
                 }
                 throw error
             }
-            if inSavepoint, connection.isInTransaction { try connection.run("RELEASE _roost_job") }
         } catch {
             job.failure = error
         }

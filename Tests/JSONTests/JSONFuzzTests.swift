@@ -74,7 +74,8 @@ struct JSONFuzzTests {
         for round in 0..<20_000 {
             var text: [UInt8]
             if round % 2 == 0 {
-                text = (0..<Int.random(in: 0..<40, using: &random)).map { _ in bytes.randomElement(using: &random) ?? 0 }
+                text = (0..<Int.random(in: 0..<40, using: &random)).map { _ in bytes.randomElement(using: &random) ?? 0
+                }
             } else {
                 text = value(2, &random).serializedBytes()
                 for _ in 0..<Int.random(in: 1..<4, using: &random) where !text.isEmpty {
@@ -96,7 +97,8 @@ struct JSONFuzzTests {
     func writerDamage() {
         var random = Random(state: 6)
         for _ in 0..<5_000 {
-            let bytes = (0..<Int.random(in: 0..<40, using: &random)).map { _ in UInt8(truncatingIfNeeded: random.next()) }
+            let bytes = (0..<Int.random(in: 0..<40, using: &random)).map { _ in UInt8(truncatingIfNeeded: random.next())
+            }
             var writer = JSONWriter()
             bytes.withUnsafeBufferPointer { writer.string(utf8: $0) }
             #expect(throws: Never.self) { try JSONParser.parse(writer.bytes) }

@@ -30,7 +30,8 @@ struct JSONObjectTests {
     func sorted() {
         let object: JSONObject = ["b": 1, "a": 2, "Z": 3, "é": 4, "aa": 5, "\u{FFFD}": 6, "😀": 7]
         #expect(object.sorted().keys == ["Z", "a", "aa", "b", "é", "\u{FFFD}", "😀"])
-        #expect(JSON.object(["b": [["d": 1, "c": 2]], "a": 1]).sortedKeys().serialized() == #"{"a":1,"b":[{"c":2,"d":1}]}"#)
+        #expect(
+            JSON.object(["b": [["d": 1, "c": 2]], "a": 1]).sortedKeys().serialized() == #"{"a":1,"b":[{"c":2,"d":1}]}"#)
     }
 
     @Test("gives values only as what they are")

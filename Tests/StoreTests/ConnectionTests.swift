@@ -14,7 +14,9 @@ struct ConnectionTests {
 
     @Test("values come back as they were bound")
     func values() throws {
-        let values: [SQLValue] = [.null, .integer(.min), .real(0.5), .text("é\0x"), .text(""), .blob([0, 255]), .blob([])]
+        let values: [SQLValue] = [
+            .null, .integer(.min), .real(0.5), .text("é\0x"), .text(""), .blob([0, 255]), .blob([]),
+        ]
         for value in values {
             #expect(try connection.scalar("SELECT ?1", [value]) == value)
         }

@@ -37,7 +37,8 @@ final class Scratch: Sendable {
         configure(&configuration)
         let database = try Database(path: file("data.db"), configuration: configuration)
         try database.writeAndWait {
-            try $0.connection.execute("CREATE TABLE IF NOT EXISTS t (id INTEGER PRIMARY KEY, name TEXT UNIQUE, body BLOB)")
+            try $0.connection.execute(
+                "CREATE TABLE IF NOT EXISTS t (id INTEGER PRIMARY KEY, name TEXT UNIQUE, body BLOB)")
         }
         return database
     }

@@ -286,7 +286,8 @@ struct WriterTests {
                         (try? database.writeAndWait {
                             try $0.connection.run("INSERT INTO t (id) VALUES (?1)", [.integer(id)])
                         }) != nil
-                    let isSeen = (try? database.read { try $0.scalar("SELECT 1 FROM t WHERE id = ?1", [.integer(id)]) }) == 1
+                    let isSeen =
+                        (try? database.read { try $0.scalar("SELECT 1 FROM t WHERE id = ?1", [.integer(id)]) }) == 1
                     if isWritten, isSeen { acknowledged += 1 }
                 }
                 done.append(acknowledged)
