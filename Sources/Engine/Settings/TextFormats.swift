@@ -55,18 +55,28 @@ enum TextFormats {
     }
 
     private static func isEmailName(_ name: ArraySlice<Unicode.Scalar>) -> Bool {
-        if name.count >= 2, name.first == "\"", name.last == "\"" {
-            return name.dropFirst().dropLast().allSatisfy { scalar in
-                switch scalar.value {
-                case 0x22, 0x5C, 0x0A, 0x0D, 0: false
-                default: scalar.value < 0x80 || isBeyondASCII(scalar)
-                }
-            }
-        }
+        if isQuotedEmailName(name) { return true }
         return name.split(separator: ".", omittingEmptySubsequences: false).allSatisfy { atom in
             !atom.isEmpty
                 && atom.allSatisfy { isLetterOrDigit($0) || "!#$%&'*+-/=?^_`{|}~".unicodeScalars.contains($0) }
         }
+    }
+
+    /// Quoted names have a quote before each of their characters; that is how the pattern takes them.
+    private static func isQuotedEmailName(_ name: ArraySlice<Unicode.Scalar>) -> Bool {
+        var rests = [name]
+        while let rest = rests.popLast() {
+            if rest.drop(while: isBlank).elementsEqual(["\""]) { return true }
+            guard rest.first == "\"" else { continue }
+            let inner = rest.dropFirst().drop(while: isBlank)
+            guard let character = inner.first else { continue }
+            if isQuotable(character) { rests.append(inner.dropFirst()) }
+            // At most one of the two goes on, as a quote must follow.
+            if character == "(", let second = inner.dropFirst().first, second != "\n", second.value < 0x80 {
+                rests.append(inner.dropFirst(2))
+            }
+        }
+        return false
     }
 
     /// Dots may repeat inside the first part; that is how the pattern takes them.
@@ -101,6 +111,16 @@ enum TextFormats {
 
     private static func isLetterOrDigit(_ scalar: Unicode.Scalar) -> Bool {
         isLetter(scalar) || ("0"..."9").contains(scalar)
+    }
+
+    private static func isBlank(_ scalar: Unicode.Scalar) -> Bool { scalar == " " || scalar == "\t" }
+
+    private static func isQuotable(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.value {
+        case 0, 0x09, 0x0A, 0x0D, 0x20, 0x22, 0x5C: false
+        case ..<0x80: true
+        default: isBeyondASCII(scalar)
+        }
     }
 
     private static func isBeyondASCII(_ scalar: Unicode.Scalar) -> Bool {

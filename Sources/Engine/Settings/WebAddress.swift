@@ -37,7 +37,10 @@ struct WebAddress {
 
     private static func isHost(_ host: Scalars) -> Bool {
         if host.first == "[", host.last == "]" {
-            return IPAddress(text(host.dropFirst().dropLast())) != nil
+            let inside = text(host.dropFirst().dropLast())
+            guard let address = IPAddress(inside), !address.isIPv4 else { return false }
+            // An IPv4 address at the end only after left out zeros.
+            return !inside.contains(".") || inside.contains("::")
         }
         return isIPv4(host) || isName(host)
     }
@@ -54,8 +57,11 @@ struct WebAddress {
         let dots = host.indices.filter { host[$0] == "." }
         // The last part has at most one dot, so it starts after the last but one.
         let earliest = dots.count > 1 ? dots[dots.count - 2] + 1 : host.startIndex
-        for split in earliest..<max(earliest, host.endIndex) where isTail(host[split...]) {
+        for split in earliest..<max(earliest, host.endIndex) {
             let prefix = host[..<split]
+            // Most places are settled by the character before them.
+            if let last = prefix.last, !isASCIIPlain(last), last != "." { continue }
+            guard isTail(host[split...]) else { continue }
             if prefix.isEmpty || isJoined(prefix) || isSubdomain(prefix) { return true }
         }
         return false
@@ -195,7 +201,7 @@ private enum GoURL {
             port = []
         }
         guard port.isEmpty || port.first == UInt8(ascii: ":"),
-            port.dropFirst().allSatisfy({ (0x30...0x39).contains($0) })
+            port.dropFirst().allSatisfy({ (0x30...0x39).contains($0) }), isEscapedWell(host)
         else { return nil }
         return host
     }
