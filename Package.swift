@@ -109,6 +109,9 @@ let package = Package(
             .testTarget(name: "StoreTests", dependencies: ["Store"], swiftSettings: strict),
             .testTarget(name: "EngineTests", dependencies: ["Engine", "Store", "JSON"], swiftSettings: strict),
             .testTarget(name: "WebServerTests", dependencies: ["WebServer"] + nio, swiftSettings: strict),
+            .testTarget(
+                name: "FieldTypeTests", dependencies: ["PluginABI", "JSON", "CRE2"],
+                exclude: ["Fixtures", "record-fixtures.py"], swiftSettings: strict),
             .testTarget(name: "PluginHostTests", dependencies: ["PluginHost", "Engine", "JSON"], swiftSettings: strict),
         ]
 )

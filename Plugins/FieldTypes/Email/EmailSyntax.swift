@@ -1,23 +1,10 @@
-/// What an e-mail address looks like: RFC 5322's addr-spec with internationalised characters and a domain that has a
-/// dot, as the validator that PocketBase uses has it.
+/// What an e-mail address looks like: RFC 5322's dot-atom with international characters before the sign, no quoted
+/// strings, and a domain that has a dot, as PocketBase has it.
 enum EmailSyntax {
     static func isAddress(_ utf8: UnsafeBufferPointer<UInt8>) -> Bool {
-        // Encoded words (RFC 2047) could smuggle another address past a mail server.
         let text = Array(String(decoding: utf8, as: UTF8.self).unicodeScalars.map(\.value))
-        if hasEncodedWord(text) { return false }
         guard let at = text.lastIndex(of: 0x40) else { return false }
-        let local = text[..<at]
-        return (isDotAtom(local) || isQuoted(local)) && isDomain(text[(at + 1)...])
-    }
-
-    private static func hasEncodedWord(_ text: [UInt32]) -> Bool {
-        var hasStart = false
-        var hasEnd = false
-        for index in text.indices.dropLast() {
-            if text[index] == 0x3D, text[index + 1] == 0x3F { hasStart = true }
-            if text[index] == 0x3F, text[index + 1] == 0x3D { hasEnd = true }
-        }
-        return hasStart && hasEnd
+        return isDotAtom(text[..<at]) && isDomain(text[(at + 1)...])
     }
 
     private static func isLetter(_ scalar: UInt32) -> Bool {
@@ -35,39 +22,6 @@ enum EmailSyntax {
     private static func isDotAtom(_ local: ArraySlice<UInt32>) -> Bool {
         local.split(separator: 0x2E, omittingEmptySubsequences: false).allSatisfy { atom in
             !atom.isEmpty && atom.allSatisfy { isWord($0) || atomMarks.contains($0) }
-        }
-    }
-
-    /// A quoted string; white space in it may be folded.
-    private static func isQuoted(_ local: ArraySlice<UInt32>) -> Bool {
-        guard local.count >= 2, local.first == 0x22, local.last == 0x22 else { return false }
-        var rest = local.dropFirst().dropLast()
-        while let scalar = rest.first {
-            switch scalar {
-            case 0x20, 0x09:
-                rest = rest.dropFirst()
-            case 0x0D:
-                // A line break must be followed by white space.
-                rest = rest.dropFirst()
-                guard rest.first == 0x0A else { return false }
-                rest = rest.dropFirst()
-                guard rest.first == 0x20 || rest.first == 0x09 else { return false }
-            case 0x28:
-                rest = rest.dropFirst()
-                // The validator takes one character after a parenthesis that it would not take elsewhere.
-                if let next = rest.first, next == 0x22 || next == 0x5C || next == 0x0D { rest = rest.dropFirst() }
-            default:
-                guard isQuotable(scalar) else { return false }
-                rest = rest.dropFirst()
-            }
-        }
-        return true
-    }
-
-    private static func isQuotable(_ scalar: UInt32) -> Bool {
-        switch scalar {
-        case 0x01...0x08, 0x0B, 0x0C, 0x0E...0x1F, 0x7F, 0x21, 0x23...0x5B, 0x5D...0x7E: true
-        default: isInternational(scalar)
         }
     }
 

@@ -35,7 +35,8 @@ struct FileField: FieldType {
     func normalise(_ value: BorrowedValue) -> Normalised {
         if value.isText, !isMultiple, !value.utf8.contains(UInt8(ascii: "[")) { return .unchanged }
         if value.isJSON, isMultiple, value.utf8.elementsEqual("[]".utf8) { return .unchanged }
-        return .changed(Cast.value(FileNames.all(value), isMultiple: isMultiple))
+        let names = isMultiple ? FileNames.several(value) : FileNames.all(value)
+        return .changed(Cast.value(names, isMultiple: isMultiple))
     }
 
     func modify(

@@ -3,24 +3,24 @@ import PluginKit
 /// File names out of whatever was sent: like other lists of texts, but lists in lists count when they hold one name.
 enum FileNames {
     static func all(_ value: BorrowedValue) -> [String] {
-        value.isJSON ? all(value.asJSON) : single(Cast.uniqueStrings(value))
+        value.isJSON ? all(value.asJSON) : Cast.uniqueStrings(value)
+    }
+
+    /// The same for a field of several files, whose names must not look like lists themselves.
+    static func several(_ value: BorrowedValue) -> [String] {
+        all(value).filter { Cast.uniqueStrings(JSON.string($0)).count == 1 }
     }
 
     static func all(_ value: Value?) -> [String] { value.map { all($0.asJSON) } ?? [] }
 
     private static func all(_ json: JSON) -> [String] {
-        guard case .array(let members) = json else { return single(Cast.uniqueStrings(json)) }
+        guard case .array(let members) = json else { return Cast.uniqueStrings(json) }
         var names: [String] = []
         for member in members {
             let inner = all(member)
             if inner.count == 1, !Cast.contains(names, inner[0]) { names.append(inner[0]) }
         }
         return names
-    }
-
-    /// A text may be a list of names; a name that would be one itself is dropped.
-    private static func single(_ names: [String]) -> [String] {
-        names.count < 2 ? names : names.filter { Cast.uniqueStrings(JSON.string($0)).count == 1 }
     }
 }
 

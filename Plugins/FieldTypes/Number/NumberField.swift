@@ -44,7 +44,7 @@ struct NumberField: FieldType {
             if isRequired { throw Failure.required }
             return
         }
-        if onlyInt, number != number.rounded(.towardZero) { throw Self.notInteger }
+        if onlyInt, !Self.isInteger(number) { throw Self.notInteger }
         if let min, number < min { throw Self.below(min) }
         if let max, number > max {
             throw Failure(
@@ -59,11 +59,14 @@ struct NumberField: FieldType {
         let min = settings.optionalNumber("min")
         let max = settings.optionalNumber("max")
         if settings.bool("onlyInt") {
-            if let min, min != min.rounded(.towardZero) { check.fail("min", notInteger) }
-            if let max, max != max.rounded(.towardZero) { check.fail("max", notInteger) }
+            if let min, !isInteger(min) { check.fail("min", notInteger) }
+            if let max, !isInteger(max) { check.fail("max", notInteger) }
         }
         if let min, let max, max < min { check.fail("max", below(min)) }
     }
+
+    /// Whole, and in the range of 64 bits.
+    private static func isInteger(_ number: Double) -> Bool { Int64(exactly: number) != nil }
 
     private static var notInteger: Failure {
         Failure("validation_only_int_constraint", "Decimal numbers are not allowed")
