@@ -25,6 +25,8 @@ extension FieldResolver {
         switch operand {
         case .text(let text): return .parameter(.constant(.text(text)), isEmpty: text.isEmpty)
         case .number(let number): return .parameter(.constant(.real(number)), isEmpty: false)
+        case .literal(let position, _, let isEmpty):
+            return .parameter(.literal(position, isPattern: false), isEmpty: isEmpty)
         case .function(let name, let arguments): return try call(name, arguments)
         case .identifier(let name):
             if let macro = FilterMacro(rawValue: name) { return .parameter(.macro(macro, isPattern: false), isEmpty: false) }
@@ -125,7 +127,7 @@ extension FieldResolver {
         if right.isEmpty { return compareWithEmpty(left.sql) }
         // A record's own id is never empty, so the other column can be searched for it.
         if (left.isKey || right.isKey) && left.isText && right.isText {
-            return SQLiteDialect.same(left.sql, right.sql, isNegated: isNegated)
+            return compare(left.sql, right.sql)
         }
         return compare("COALESCE(\(left.sql), '')", "COALESCE(\(right.sql), '')")
     }

@@ -14,8 +14,8 @@ extension FieldResolver {
         var operands: [Operand] = []
         for argument in arguments {
             switch argument {
-            case .identifier, .number: operands.append(try operand(argument))
-            case .text, .function: throw QueryError("geoDistance takes names and numbers")
+            case .identifier, .number, .literal(_, isText: false, _): operands.append(try operand(argument))
+            case .text, .function, .literal: throw QueryError("geoDistance takes names and numbers")
             }
         }
         let sql = operands.map(\.sql)
@@ -30,8 +30,8 @@ extension FieldResolver {
         var operands: [Operand] = []
         for (position, argument) in arguments.enumerated() {
             switch argument {
-            case .text: break
-            case .identifier, .number:
+            case .text, .literal(_, isText: true, _): break
+            case .identifier, .number, .literal:
                 guard position == 1 else { throw QueryError("strftime takes texts") }
             case .function: throw QueryError("strftime takes no function")
             }

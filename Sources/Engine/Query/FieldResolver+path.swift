@@ -19,7 +19,7 @@ extension FieldResolver {
                 continue
             }
             guard let relation = field.shape.relation else { throw QueryError("\(part) is not a relation") }
-            guard let target = schema.collection(id: relation.collectionID) else {
+            guard let target = collection(relation.collectionID) else {
                 throw QueryError("the collection of \(part) is missing")
             }
             // "author.id" is what "author" holds: no need to look at the author.
@@ -71,7 +71,7 @@ extension FieldResolver {
     /// - Returns: false when there is no such relation and the path may end in NULL.
     private mutating func followBack(_ part: String, on path: inout RecordPath) throws(QueryError) -> Bool {
         guard let (name, fieldName) = Self.splitBackRelation(part),
-            let collection = schema.collection(name), let field = collection.field(named: fieldName),
+            let collection = collection(name), let field = collection.field(named: fieldName),
             let relation = field.shape.relation
         else {
             if path.isLenient { return false }

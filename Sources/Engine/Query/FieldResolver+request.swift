@@ -147,7 +147,7 @@ extension FieldResolver {
     private mutating func resolveBodyRelation(
         _ field: Field, _ relation: FieldShape.Relation, _ parts: [String]
     ) throws(QueryError) -> Operand {
-        guard let target = schema.collection(id: relation.collectionID) else {
+        guard let target = collection(relation.collectionID) else {
             throw QueryError("the collection of \(field.name) is missing")
         }
         let count = min(2, request.bodyIDs(field.name).count)

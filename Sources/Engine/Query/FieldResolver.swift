@@ -50,6 +50,12 @@ struct FieldResolver {
         if !guards.contains(condition) { guards.append(condition) }
     }
 
+    /// A collection by name or id. The query's own is the one at hand, which need not be in the schema yet.
+    func collection(_ nameOrID: String) -> Collection? {
+        if !isDraft, nameOrID == base.id || nameOrID == base.name { return base }
+        return schema.collection(nameOrID)
+    }
+
     var baseAlias: String { baseJoin.map { joins.joins[$0].alias } ?? JoinSet.baseAlias }
     /// The table of the collection, for subqueries over it.
     var baseTable: SQLText { isDraft ? "\(name: JoinSet.baseAlias)" : "\(name: base.name)" }
@@ -83,7 +89,7 @@ struct FieldResolver {
     private mutating func resolveCollection(_ parts: [String]) throws(QueryError) -> Operand {
         guard parts.count >= 3 else { throw QueryError("incomplete @collection path") }
         let names = parts[1].utf8.split(separator: UInt8(ascii: ":"), maxSplits: 1).map { String(Substring($0)) }
-        guard let name = names.first, let collection = schema.collection(name) else {
+        guard let name = names.first, let collection = collection(name) else {
             throw QueryError("unknown collection \(parts[1])")
         }
         let alias = names.count == 2 ? names[1] : ""

@@ -1,16 +1,18 @@
 /// One side of a comparison, as it was written.
-package indirect enum FilterOperand: Sendable, Equatable {
+package indirect enum FilterOperand: Sendable, Hashable {
     /// A field, a path, a macro, `true`, `false` or `null`; which one depends on the collection.
     case identifier(String)
     /// A quoted text without its quotes and escapes.
     case text(String)
     case number(Double)
     case function(String, [FilterOperand])
+    /// A text or number whose value is kept elsewhere, by its position there (see `FilterExpression.template`).
+    case literal(Int, isText: Bool, isEmpty: Bool)
 }
 
 /// How the sides of a comparison are compared.
-package struct FilterOperator: Sendable, Equatable {
-    package enum Comparison: Sendable, Equatable {
+package struct FilterOperator: Sendable, Hashable {
+    package enum Comparison: Sendable, Hashable {
         case equal, notEqual, like, notLike, less, lessOrEqual, greater, greaterOrEqual
     }
     package var comparison: Comparison
@@ -44,8 +46,8 @@ package struct FilterOperator: Sendable, Equatable {
 /// For example:
 ///
 ///     let filter = try FilterExpression(parsing: "owner = @request.auth.id && (done = false || stars > 3)")
-package struct FilterExpression: Sendable, Equatable {
-    package indirect enum Node: Sendable, Equatable {
+package struct FilterExpression: Sendable, Hashable {
+    package indirect enum Node: Sendable, Hashable {
         case comparison(FilterOperand, FilterOperator, FilterOperand)
         /// All of at least two nodes, none of which is an `all`.
         case all([Node])
@@ -63,4 +65,6 @@ package struct FilterExpression: Sendable, Equatable {
         var parser = FilterParser(text, limit: limit)
         root = try parser.parse()
     }
+
+    init(root: Node) { self.root = root }
 }

@@ -15,9 +15,7 @@ struct PlanBuilder {
             conditions.append(try resolver.condition(for: FilterExpression(parsing: rule).root))
         }
         resolver.allowsHidden = key.allowsHidden
-        if !key.filter.isEmpty {
-            conditions.append(try resolver.condition(for: FilterExpression(parsing: key.filter).root))
-        }
+        if let filter = key.filter { conditions.append(try resolver.condition(for: filter.root)) }
         var sorts: [(sql: SQLText, joins: Set<Int>)] = []
         if !key.sort.isEmpty {
             for sort in try SortExpression(parsing: key.sort).keys { sorts.append(try order(by: sort, &resolver)) }

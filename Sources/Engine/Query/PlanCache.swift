@@ -12,25 +12,33 @@ package final class PlanCache: Sendable {
         let kind: Kind
         let columns: RecordQuery.Columns
         let rule: String?
-        let filter: String
+        /// Without its texts and numbers.
+        let filter: FilterExpression?
         let sort: String
         let allowsHidden: Bool
     }
 
     package struct Statistics: Sendable, Equatable {
-        package var hits: UInt64 = 0
-        package var misses: UInt64 = 0
+        package var hits: UInt64
+        package var misses: UInt64
         /// Keys held now.
-        package var count = 0
+        package var count: Int
+
+        package init(hits: UInt64 = 0, misses: UInt64 = 0, count: Int = 0) {
+            self.hits = hits
+            self.misses = misses
+            self.count = count
+        }
     }
 
     private struct State {
         var young: [Key: [SelectPlan]] = [:]
         var old: [Key: [SelectPlan]] = [:]
-        var statistics = Statistics()
     }
 
     private let state = Mutex(State())
+    private let hits = Atomic<UInt64>(0)
+    private let misses = Atomic<UInt64>(0)
     private let limit: Int
     /// Plans of one key for different kinds of requests (signed in or not, key given or not, …).
     private static let variantLimit = 16
@@ -39,11 +47,9 @@ package final class PlanCache: Sendable {
     package init(capacity: Int = 1000) { limit = max(1, capacity / 2) }
 
     package var statistics: Statistics {
-        state.withLock { state in
-            var result = state.statistics
-            result.count = state.young.count + state.old.keys.count { state.young[$0] == nil }
-            return result
-        }
+        Statistics(
+            hits: hits.load(ordering: .relaxed), misses: misses.load(ordering: .relaxed),
+            count: state.withLock { state in state.young.count + state.old.keys.count { state.young[$0] == nil } })
     }
 
     package func removeAll() {
@@ -57,24 +63,19 @@ package final class PlanCache: Sendable {
     func plan(
         _ key: Key, for request: RequestInfo, make: () throws(QueryError) -> SelectPlan
     ) throws(QueryError) -> SelectPlan {
-        let found = state.withLock { state -> SelectPlan? in
-            let variants: [SelectPlan]
-            if let young = state.young[key] {
-                variants = young
-            } else if let old = state.old.removeValue(forKey: key) {
-                insert(old, for: key, into: &state)
-                variants = old
-            } else {
-                return nil
-            }
-            guard let plan = variants.first(where: { $0.fits(request) }) else { return nil }
-            state.statistics.hits += 1
-            return plan
+        let variants = state.withLock { state -> [SelectPlan] in
+            if let young = state.young[key] { return young }
+            guard let old = state.old.removeValue(forKey: key) else { return [] }
+            insert(old, for: key, into: &state)
+            return old
         }
-        if let found { return found }
+        if let found = variants.first(where: { $0.fits(request) }) {
+            hits.wrappingAdd(1, ordering: .relaxed)
+            return found
+        }
         let plan = try make()
+        misses.wrappingAdd(1, ordering: .relaxed)
         state.withLock { state in
-            state.statistics.misses += 1
             var variants = state.young[key] ?? []
             if variants.count >= Self.variantLimit { variants.removeFirst() }
             variants.append(plan)

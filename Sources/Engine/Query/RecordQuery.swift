@@ -1,3 +1,5 @@
+import Store
+
 /// The queries that records are read by. Pure: makes SQL of rules, filters and sorts, and touches no database.
 ///
 /// Rules are given by the caller, who has refused the request already if it is locked (nil) for this client; nil and
@@ -102,17 +104,21 @@ package enum RecordQuery {
         _ kind: PlanCache.Key.Kind, _ collection: Collection, _ schema: Schema, _ columns: Columns, rule: String?,
         filter: String = "", sort: String = "", allowsHidden: Bool = true, _ request: RequestInfo, _ cache: PlanCache
     ) throws(ServiceError) -> SelectPlan {
-        // Longer texts would only be kept in the cache.
         guard filter.utf8.count <= QueryLimits.filterLength,
             sort.utf8.count <= QueryLimits.sortKeys * (QueryLimits.sortKeyLength + 16)
         else { throw .badRequest() }
-        let key = PlanCache.Key(
-            schemaVersion: schema.version, collectionID: collection.id, kind: kind, columns: columns,
-            rule: rule?.isEmpty == true ? nil : rule, filter: filter, sort: sort, allowsHidden: allowsHidden)
         do {
-            return try cache.plan(key, for: request) { () throws(QueryError) in
+            var parsed: (template: FilterExpression, literals: [SQLValue])?
+            if !filter.isEmpty { parsed = try FilterExpression(parsing: filter).template() }
+            let key = PlanCache.Key(
+                schemaVersion: schema.version, collectionID: collection.id, kind: kind, columns: columns,
+                rule: rule?.isEmpty == true ? nil : rule, filter: parsed?.template, sort: sort,
+                allowsHidden: allowsHidden)
+            var plan = try cache.plan(key, for: request) { () throws(QueryError) in
                 try PlanBuilder(key: key, collection: collection, schema: schema, request: request).build()
             }
+            plan.literals = parsed?.literals ?? []
+            return plan
         } catch {
             throw error.serviceError
         }

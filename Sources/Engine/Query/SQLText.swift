@@ -3,6 +3,8 @@ package import Store
 /// A value that is filled into a `?` when a plan runs.
 package enum PlanParameter: Sendable, Equatable {
     case constant(SQLValue)
+    /// A text or number of the client's filter.
+    case literal(Int, isPattern: Bool)
     case macro(FilterMacro, isPattern: Bool)
     /// A value of the request. `isNumeric`: a text that is a number becomes one.
     case request(RequestReference, isPattern: Bool, isNumeric: Bool)
@@ -17,6 +19,7 @@ package enum PlanParameter: Sendable, Equatable {
     var pattern: PlanParameter {
         switch self {
         case .constant(let value): .constant(.text(LikePattern.make(value)))
+        case .literal(let position, _): .literal(position, isPattern: true)
         case .macro(let macro, _): .macro(macro, isPattern: true)
         case .request(let reference, _, let isNumeric): .request(reference, isPattern: true, isNumeric: isNumeric)
         case .bodyMembers, .bodyIDs, .extra: self

@@ -11,6 +11,8 @@ package struct SelectPlan: Sendable {
     package let countSQL: String?
     package let countParameters: [PlanParameter]
     let guards: [PlanGuard]
+    /// The texts and numbers of the filter that the plan was asked for with.
+    var literals: [SQLValue] = []
 
     /// Whether the plan was made for requests like this one.
     package func fits(_ request: RequestInfo) -> Bool { guards.allSatisfy { $0.holds(for: request) } }
@@ -22,12 +24,12 @@ package struct SelectPlan: Sendable {
     package func values(
         for request: RequestInfo, extra: [SQLValue] = [], at milliseconds: Int64? = nil
     ) -> [SQLValue] {
-        Self.values(parameters, request, extra, milliseconds)
+        values(parameters, request, extra, milliseconds)
     }
 
     /// The values for the `?`s of `countSQL`.
     package func countValues(for request: RequestInfo, at milliseconds: Int64? = nil) -> [SQLValue] {
-        Self.values(countParameters, request, [], milliseconds)
+        values(countParameters, request, [], milliseconds)
     }
 
     /// Fills the statement's `?`s.
@@ -37,23 +39,27 @@ package struct SelectPlan: Sendable {
         try statement.bind(values(for: request, extra: extra))
     }
 
-    private static func values(
+    private func values(
         _ parameters: [PlanParameter], _ request: RequestInfo, _ extra: [SQLValue], _ milliseconds: Int64?
     ) -> [SQLValue] {
         var time = milliseconds
         return parameters.map { parameter in
             switch parameter {
             case .constant(let value): return value
+            case .literal(let position, let isPattern):
+                let value = literals.indices.contains(position) ? literals[position] : .null
+                return isPattern ? .text(LikePattern.make(value)) : value
             case .extra(let position): return extra.indices.contains(position) ? extra[position] : .null
             case .macro(let macro, let isPattern):
-                let now = time ?? currentMilliseconds()
+                let now = time ?? Self.currentMilliseconds()
                 // One moment for the whole query.
                 time = now
                 let value = macro.value(at: now)
                 return isPattern ? .text(LikePattern.make(value)) : value
             case .request(let reference, let isPattern, let isNumeric):
-                let value = self.value(of: reference.find(in: request), isNumeric: isNumeric)
-                return isPattern ? .text(pattern(of: reference.find(in: request), value)) : value
+                let found = reference.find(in: request)
+                let value = Self.value(of: found, isNumeric: isNumeric)
+                return isPattern ? .text(Self.pattern(of: found, value)) : value
             case .bodyMembers(let key): return .text(JSON.array(request.bodyMembers(key)).serialized())
             case .bodyIDs(let key): return .text(JSON.array(request.bodyIDs(key).map { .string($0) }).serialized())
             }
