@@ -135,7 +135,9 @@ package final class Connection: @unchecked Sendable {
                 throw StoreError.misuse("more than one statement", sql: sql)
             }
         }
-        return Statement(compiled, sql: sql, connection: self, isCached: cached)
+        let statement = Statement(compiled, sql: sql, connection: self)
+        if cached { cache.add(statement) }
+        return statement
     }
 
     /// Compiles the first statement of a text; the rest of the text is nil when nothing but space follows.
@@ -170,14 +172,10 @@ package final class Connection: @unchecked Sendable {
         return try body(statement)
     }
 
-    func store(_ statement: Statement) {
-        if !isClosed { cache.put(statement) }
-    }
-
-    /// Finalises all statements that are not in use.
+    /// Drops all statements; those in use stay usable until they are finished.
     package func clearStatementCache() { cache.removeAll() }
 
-    /// How many statements are kept prepared now.
+    /// How many statements are kept prepared now, those in use among them.
     package var cachedStatementCount: Int { cache.count }
 
     // MARK: Running

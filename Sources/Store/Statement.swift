@@ -17,26 +17,23 @@ package final class Statement {
     // The connection's cache holds statements, so no strong reference back.
     private unowned let connection: Connection
     private let handle: OpaquePointer
-    private let isCached: Bool
     var isFinished = false
     var lastUse: UInt64 = 0
 
-    init(_ handle: OpaquePointer, sql: String, connection: Connection, isCached: Bool) {
+    init(_ handle: OpaquePointer, sql: String, connection: Connection) {
         self.handle = handle
         self.sql = sql
         self.connection = connection
-        self.isCached = isCached
     }
 
     deinit { sqlite3_finalize(handle) }
 
-    /// Ends the use: forgets values and position and goes back to the connection's cache.
+    /// Ends the use: forgets values and position and may be used again.
     package func finish() {
         guard !isFinished else { return }
         isFinished = true
         sqlite3_reset(handle)
         sqlite3_clear_bindings(handle)
-        if isCached { connection.store(self) }
     }
 
     // MARK: Parameters
