@@ -12,6 +12,8 @@ internal import Synchronization
 /// `@unchecked Sendable`: `state` is behind its lock, the call behind its own; the rest is constant after `begin`.
 package final class PluginExchange: @unchecked Sendable {
     static let table = HandleTable<PluginExchange>()
+    /// How many answers came for requests that had one, for `roost plugin check`.
+    static let lateAnswers = Atomic<Int>(0)
 
     private struct State {
         var isAnswered = false
@@ -48,6 +50,15 @@ package final class PluginExchange: @unchecked Sendable {
     /// Whether the plugin has answered.
     var isAnswered: Bool { state.withLock(\.isAnswered) }
 
+    /// The exchange of a handle that a plugin wants to answer; nil when it is over.
+    static func answering(_ handle: UInt64) -> PluginExchange? {
+        guard let exchange = table.find(handle) else {
+            lateAnswers.add(1, ordering: .relaxed)
+            return nil
+        }
+        return exchange
+    }
+
     /// Takes the right to answer; false when it was answered or cancelled.
     func claimAnswer() -> Bool {
         let (isClaimed, isOver) = state.withLock { state -> (Bool, Bool) in
@@ -55,7 +66,10 @@ package final class PluginExchange: @unchecked Sendable {
                 // The plugin has noticed.
                 return (false, !state.isHandlerRunning && Self.end(&state))
             }
-            if state.isAnswered { return (false, false) }
+            if state.isAnswered {
+                Self.lateAnswers.add(1, ordering: .relaxed)
+                return (false, false)
+            }
             state.isAnswered = true
             return (true, false)
         }

@@ -46,7 +46,7 @@ package struct PluginRoute: Sendable {
                 source: source, plugin: plugin, call: SharedCalls.take(plugin), user: user, cancelled: cancel)
             let status = handler(user.pointer, exchange.call.pointer, roost_request(id: exchange.handle))
             if status == ROOST_PENDING { return exchange.handlerReturned(isPending: true) ? exchange : nil }
-            if exchange.claimAnswer() {
+            if !exchange.isAnswered, exchange.claimAnswer() {
                 if status < 0 {
                     source.respond(exchange.call.serviceError(status))
                 } else {
@@ -95,7 +95,7 @@ package struct PluginMiddleware: Sendable {
                 source: source, plugin: plugin, call: SharedCalls.take(plugin), user: user, cancelled: cancel)
             let status = handler(user.pointer, exchange.call.pointer, roost_request(id: exchange.handle))
             if status == ROOST_PENDING { return exchange.handlerReturned(isPending: true) ? .pending(exchange) : .answered }
-            if status < 0, exchange.claimAnswer() { source.respond(exchange.call.serviceError(status)) }
+            if status < 0, !exchange.isAnswered, exchange.claimAnswer() { source.respond(exchange.call.serviceError(status)) }
             let isAnswered = exchange.isAnswered
             _ = exchange.handlerReturned(isPending: false)
             return isAnswered ? .answered : .next

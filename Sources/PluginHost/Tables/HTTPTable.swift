@@ -76,7 +76,7 @@ enum HTTPTable {
                 return ROOST_OK
             },
             respond: { request, status, contentType, body in
-                guard let exchange = PluginExchange.table.find(request.id) else { return ROOST_ESTALE }
+                guard let exchange = PluginExchange.answering(request.id) else { return ROOST_ESTALE }
                 guard (200...599).contains(status), let contentType = contentType.text,
                     HTTPTable.isHeaderValue(contentType), let body = body.buffer
                 else { return ROOST_EINVALID }
@@ -86,7 +86,7 @@ enum HTTPTable {
                 return ROOST_OK
             },
             respond_error: { request, status, message, data in
-                guard let exchange = PluginExchange.table.find(request.id) else { return ROOST_ESTALE }
+                guard let exchange = PluginExchange.answering(request.id) else { return ROOST_ESTALE }
                 guard (400...599).contains(status), let data = data.object else { return ROOST_EINVALID }
                 guard exchange.claimAnswer() else { return ROOST_ESTALE }
                 let failures = Dictionary(data.map { ($0.key, FailureTree.raw($0.value)) }, uniquingKeysWith: { $1 })
