@@ -21,6 +21,13 @@ extension Connection {
         }
     }
 
+    /// Runs text that a client had a part in: one statement, and whatever else it holds is an error.
+    func executeSingle(_ sql: String) throws(StoreError) {
+        let statement = try prepare(sql, cached: false)
+        defer { statement.finish() }
+        while try statement.step() {}
+    }
+
     /// Whether a table or view of that name exists, in any case.
     func hasTable(_ name: String) throws(StoreError) -> Bool {
         try firstRow(

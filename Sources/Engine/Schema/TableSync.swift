@@ -144,7 +144,7 @@ package struct TableSync {
                 continue
             }
             do {
-                try connection.execute(index.statement)
+                try connection.executeSingle(index.statement)
             } catch {
                 failures[String(position)] = .failure(
                     FieldFailure(

@@ -32,14 +32,16 @@ struct ViewBuilder {
             try drop(name)
             let query = try Self.single(query)
             // The outer SELECT keeps other statements out.
-            try connection.execute("CREATE VIEW \(SQLName.quote(name)) AS SELECT * FROM (\(Self.unbraced(query)))")
+            try connection.executeSingle(
+                "CREATE VIEW \(SQLName.quote(name)) AS SELECT * FROM (\(Self.unbraced(query)))"
+            )
             // SQLite looks for the tables and columns only when the view is used.
             _ = try columns(of: name)
         }
     }
 
     /// PocketBase's database layer takes `[[name]]` and `{{name}}` for quoted names in any statement.
-    private static func unbraced(_ query: String) -> String {
+    static func unbraced(_ query: String) -> String {
         var query = query
         for (open, close) in [("[[", "]]"), ("{{", "}}")] {
             guard query.contains(open) else { continue }
@@ -115,7 +117,7 @@ struct ViewBuilder {
 
     private func suggestedFields(_ query: String) throws -> [String: FieldDraft] {
         let parsed = try ViewQuery(query)
-        let sources = collections(of: parsed.tables)
+        let sources = ViewSource.collections(of: parsed.tables, in: schema)
         var result: [String: FieldDraft] = [:]
         for column in parsed.columns {
             if column.alias == "*" {
@@ -147,12 +149,9 @@ struct ViewBuilder {
         case "boolean", "bool": return FieldDraft(type: "bool", name: name, types: types)
         default: break
         }
-        let parts = column.original.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
-        let source = parts.count == 2 ? sources[parts[0]] : sources[main]
-        let fieldName = (parts.count == 2 ? parts[1] : parts.first ?? "").lowercased()
-        guard let source, let field = source.fields.first(where: { $0.name.lowercased() == fieldName })
+        guard let (source, field) = ViewSource.direct(column, main: main, sources: sources)
         else { return defaultField(name) }
-        if fieldName == "id" {
+        if field.name.lowercased() == "id" {
             return FieldDraft(
                 type: "relation", name: name, settings: ["maxSelect": 1, "collectionId": .string(source.id)],
                 types: types
@@ -163,18 +162,6 @@ struct ViewBuilder {
         copy.id = "_clone_" + RandomText.make(4)
         copy.name = name
         return copy
-    }
-
-    private func collections(of tables: [ViewQuery.Identifier]) -> [String: Collection] {
-        var result: [String: Collection] = [:]
-        // An alias with a parenthesis is an expression; a look-up among the names of the others would still find it.
-        let names = Set(tables.filter { !$0.alias.contains("(") }.map(\.original))
-        for table in tables where names.contains(table.original) {
-            if let found = schema.collection(name: table.original), found.name == table.original {
-                result[table.alias] = found
-            }
-        }
-        return result
     }
 
     /// The type that the whole expression casts to: `cast(… as type)`, lower case.

@@ -40,8 +40,8 @@ package struct ViewDryRun {
             }
             self.collection = collection
             sampleQuery =
-                "SELECT \(SQLName.quote(name)).* FROM (SELECT * FROM (\(textual))) AS \(SQLName.quote(name)) "
-                + "LIMIT \(sampleSize)"
+                "SELECT \(SQLName.quote(name)).* FROM (SELECT * FROM (\(ViewBuilder.unbraced(textual)))) "
+                + "\(SQLName.quote(name)) LIMIT \(sampleSize)"
             try Self.checkIDs(sampleQuery, connection)
         } catch {
             throw CollectionError(error)
@@ -53,7 +53,9 @@ package struct ViewDryRun {
         do {
             statement = try connection.prepare(query, cached: false)
         } catch {
-            throw CollectionError.refused("failed to retrieve query records: \(error.sqliteText)")
+            throw CollectionError.refused(
+                "failed to retrieve query records: \(error.sqliteText); failed query: \(query)"
+            )
         }
         defer { statement.finish() }
         let column = statement.columnNames.firstIndex(of: "id") ?? 0
