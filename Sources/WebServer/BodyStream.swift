@@ -72,7 +72,7 @@ package final class BodyStream: Sendable {
         }
         guard resumes else { return }
         let connection = self.connection
-        connection.eventLoop.execute { connection.resumeBody() }
+        connection.later { connection.resumeBody() }
     }
 
     /// Stops the flow; what still comes is dropped. Any thread.

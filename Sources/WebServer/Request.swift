@@ -112,7 +112,7 @@ package final class Request: Sendable {
         guard isForgotten else { return }
         if let connection {
             let exchange = self.exchange
-            eventLoop.execute { connection.abandon(exchange) }
+            connection.later { connection.abandon(exchange) }
         } else if let capture {
             capture(HTTPFailure.plainText(.unanswered, nil))
         }

@@ -89,7 +89,12 @@ package final class ResponseStream: Sendable {
             if !state.isClosed, !state.isEnded { state.onClose = callback }
             return state.isClosed
         }
-        if isClosed { eventLoop.execute(callback) }
+        guard isClosed else { return }
+        if let connection {
+            connection.later(callback)
+        } else {
+            eventLoop.execute(callback)
+        }
     }
 
     private func append(count: Int, _ write: (inout ByteBuffer) -> Void) -> Bool {
@@ -109,7 +114,7 @@ package final class ResponseStream: Sendable {
 
     private func schedule() {
         guard let connection else { return }
-        eventLoop.execute { connection.flushStream(self) }
+        connection.later { connection.flushStream(self) }
     }
 
     /// What waits to be sent, and whether it is the last. Event loop.

@@ -19,6 +19,7 @@ final class ServerCore: Sendable {
     let routes: RouteTable
     let connectionCount = Atomic<Int>(0)
     private let doubleAnswers = Atomic<Int>(0)
+    private let stopped = Atomic<Bool>(false)
 
     init(configuration: WebServerConfiguration, routes: RouteTable) {
         self.configuration = configuration
@@ -27,6 +28,13 @@ final class ServerCore: Sendable {
 
     func countDoubleAnswer() {
         doubleAnswers.wrappingAdd(1, ordering: .relaxed)
+    }
+
+    /// True when the event loops are going down: a late answer has nowhere to go.
+    var hasStopped: Bool { stopped.load(ordering: .acquiring) }
+
+    func markStopped() {
+        stopped.store(true, ordering: .releasing)
     }
 
     var doubleAnswerCount: Int { doubleAnswers.load(ordering: .relaxed) }
@@ -117,6 +125,7 @@ package final class WebServer: Sendable {
         let deadline = MonotonicClock.now() + UInt64(max(0, drainSeconds) * 1e9)
         while connectionCount > 0, MonotonicClock.now() < deadline { usleep(5_000) }
         for loop in running.loops { loop.eventLoop.execute { loop.closeAll() } }
+        core.markStopped()
         try? running.group.syncShutdownGracefully()
     }
 

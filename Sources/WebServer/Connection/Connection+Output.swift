@@ -148,7 +148,7 @@ extension Connection {
     }
 
     private func closeAfterAnswer() {
-        if exchange.isBodyDone, pendingBytes == 0, exchange.status != 400 {
+        if exchange.isBodyDone, pendingBytes == 0, !exchange.isRefused {
             close()
         } else {
             linger()
@@ -186,8 +186,7 @@ extension Connection {
             write(writeHead(status, headers, framing, fixed, extra, reserving: 0))
             self.stream = stream
             streamRequest = request
-            if loop.isDraining, stream.endsOnDrain { close() }
-            if isGone { stream.didClose() }
+            if isGone || loop.isDraining && stream.endsOnDrain { close() }
         }
         flushIfNeeded()
     }

@@ -43,6 +43,8 @@ final class Connection: ChannelDuplexHandler, RemovableChannelHandler, @unchecke
         var status: UInt16 = 0
         var bodyBytes = 0
         var drained = 0
+        /// The request was not understood, so that more bytes of it may be on the way.
+        var isRefused = false
     }
 
     let server: ServerCore
@@ -91,8 +93,13 @@ final class Connection: ChannelDuplexHandler, RemovableChannelHandler, @unchecke
         if eventLoop.inEventLoop {
             work()
         } else {
-            eventLoop.execute(work)
+            later(work)
         }
+    }
+
+    /// Runs `work` on the event loop's next turn; not at all when the server has stopped.
+    func later(_ work: @escaping @Sendable () -> Void) {
+        if !server.hasStopped { eventLoop.execute(work) }
     }
 
     // MARK: Channel events
@@ -142,13 +149,11 @@ final class Connection: ChannelDuplexHandler, RemovableChannelHandler, @unchecke
         if case .ignored = input { return context.close(promise: nil) }
         guard exchange.isActive else { return context.close(promise: nil) }
         exchange.keepsAlive = false
-        if !exchange.isBodyDone {
-            clientGone()
-            context.close(promise: nil)
-        } else {
-            // Half-closing clients still read; they get their answer, but handlers are told.
-            clientGone()
-        }
+        // Half-closing clients still read: they get an answer that is made in one piece. But handlers are told, and
+        // streams end, because most often this is a client that has gone.
+        let isOver = !exchange.isBodyDone || stream != nil
+        clientGone()
+        if isOver { context.close(promise: nil) }
     }
 
     /// Tells everyone who asked that the client will not wait for the answer.
@@ -271,6 +276,7 @@ final class Connection: ChannelDuplexHandler, RemovableChannelHandler, @unchecke
     // MARK: Input
 
     func resumeBody() {
+        if case .stream(let body, _, _) = sink, body.wantsMore { sendContinueIfOwed() }
         process()
         flushIfNeeded()
         resumeReading()
@@ -509,13 +515,13 @@ final class Connection: ChannelDuplexHandler, RemovableChannelHandler, @unchecke
             return dispatch(request, route)
         }
         if let body {
+            // The handler starts the stream when it is ready for it; that is when the client is told to go on.
             sink = .stream(body, limit: limit, received: 0)
-            // The handler asks for the body when it is ready for it; that is when the client is told to go on.
             dispatch(request, route)
         } else {
             sink = .collect(request, route, limit: limit, received: ByteBuffer())
+            sendContinueIfOwed()
         }
-        sendContinueIfOwed()
     }
 
     private func sendContinueIfOwed() {
@@ -543,6 +549,7 @@ final class Connection: ChannelDuplexHandler, RemovableChannelHandler, @unchecke
             )
         }
         exchange.keepsAlive = false
+        exchange.isRefused = true
         pending.moveReaderIndex(to: pending.writerIndex)
         input = .ignored
         answer(server.configuration.errorResponse(failure, nil))
@@ -597,6 +604,7 @@ final class Connection: ChannelDuplexHandler, RemovableChannelHandler, @unchecke
             context.fireChannelRead(wrapInboundOut(rest))
             context.fireChannelReadComplete()
         }
+        loop.adopt(context.channel)
         let wasHeld = isReadHeld
         context.pipeline.syncOperations.removeHandler(context: context, promise: nil)
         if wasHeld { context.channel.read() }

@@ -12,6 +12,8 @@ final class LoopState: @unchecked Sendable {
     private var dateSecond = -1
     private var dateLine: [UInt8] = []
     private(set) var isDraining = false
+    /// Channels that were handed over to another protocol.
+    private var adopted: [ObjectIdentifier: any Channel] = [:]
 
     init(eventLoop: any EventLoop, configuration: WebServerConfiguration) {
         self.eventLoop = eventLoop
@@ -57,11 +59,21 @@ final class LoopState: @unchecked Sendable {
         }
     }
 
+    /// Remembers a channel that has left HTTP, so that it is closed when the server stops.
+    func adopt(_ channel: any Channel) {
+        eventLoop.assertInEventLoop()
+        let id = ObjectIdentifier(channel)
+        adopted[id] = channel
+        channel.closeFuture.assumeIsolated().whenComplete { _ in self.adopted[id] = nil }
+        if isDraining { channel.close(promise: nil) }
+    }
+
     /// Closes what rests and lets the others finish.
     func drain() {
         eventLoop.assertInEventLoop()
         isDraining = true
         for connection in connections { connection.drain() }
+        for channel in adopted.values { channel.close(promise: nil) }
     }
 
     func closeAll() {
