@@ -9,14 +9,16 @@ package struct IPAddress: Sendable, Hashable {
     package let zone: String
 
     /// - Parameter text: an address such as `127.0.0.1`, `::1` or `fe80::1%eth0`; nil for anything else.
-    package init?(_ text: some StringProtocol) {
-        let bytes = Array(text.utf8)
+    package init?(_ text: some StringProtocol) { self.init(utf8: Array(text.utf8)[...]) }
+
+    /// - Parameter bytes: the text of an address.
+    init?(utf8 bytes: ArraySlice<UInt8>) {
         switch bytes.first(where: { $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: "%") }) {
         case UInt8(ascii: "."):
-            guard let value = Self.ipv4(bytes[...]) else { return nil }
+            guard let value = Self.ipv4(bytes) else { return nil }
             self.init(high: 0, low: UInt64(value), isIPv4: true, zone: "")
         case UInt8(ascii: ":"):
-            var address = bytes[...]
+            var address = bytes
             var zone = ""
             if let percent = bytes.firstIndex(of: UInt8(ascii: "%")) {
                 address = bytes[..<percent]
@@ -45,9 +47,7 @@ package struct IPAddress: Sendable, Hashable {
 
     /// The address as PocketBase shows it: IPv6 with all its zeros.
     package var expanded: String {
-        if isIPv4 {
-            return "\(low >> 24 & 0xFF).\(low >> 16 & 0xFF).\(low >> 8 & 0xFF).\(low & 0xFF)"
-        }
+        if isIPv4 { return expandedIPv4 }
         let digits = Array("0123456789abcdef".utf8)
         let text = String(unsafeUninitializedCapacity: 39) { buffer in
             var position = 0
@@ -63,6 +63,24 @@ package struct IPAddress: Sendable, Hashable {
             return position
         }
         return zone.isEmpty ? text : "\(text)%\(zone)"
+    }
+
+    private var expandedIPv4: String {
+        String(unsafeUninitializedCapacity: 15) { buffer in
+            var position = 0
+            func put(_ byte: UInt8) {
+                buffer[position] = byte
+                position += 1
+            }
+            for shift: UInt64 in [24, 16, 8, 0] {
+                let part = UInt8(truncatingIfNeeded: low >> shift)
+                if part >= 100 { put(0x30 + part / 100) }
+                if part >= 10 { put(0x30 + part / 10 % 10) }
+                put(0x30 + part % 10)
+                if shift > 0 { put(UInt8(ascii: ".")) }
+            }
+            return position
+        }
     }
 
     /// How PocketBase shows the other end of a connection: an IPv4 client of a socket for both kinds is an IPv4 client.

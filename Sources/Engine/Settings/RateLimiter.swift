@@ -58,23 +58,30 @@ package final class RateLimiter: Sendable {
     /// - Returns: false when the request is to be answered with 429.
     package func check(
         tags: [String] = [], path: String, method: String, isGuest: Bool, ip: String, scope: String = "",
-        seconds: Int64 = Int64(Timestamp.monotonic() / 1_000_000_000)
+        seconds: @autoclosure () -> Int64 = Int64(Timestamp.monotonic() / 1_000_000_000)
     ) -> Bool {
         state.withLock { state in
             guard state.rules.isEnabled,
                 let index = state.rules.match(tags: tags, path: path, method: method, isGuest: isGuest),
                 !ip.isEmpty, !state.rules.excluded.contains(ip)
             else { return true }
-            let rule = state.rules.rules[index]
+            let (duration, requests) = state.rules.amount(index)
+            let seconds = seconds()
             let key = Key(rule: index, scope: scope, ip: ip)
-            if let window = state.windows[key], seconds - window.start < Int64(rule.duration) {
+            if let place = state.windows.index(forKey: key) {
+                // In place: looking it up again would hash the key again.
+                let window = state.windows.values[place]
+                guard seconds - window.start < duration else {
+                    state.windows.values[place] = Window(start: seconds, left: requests - 1)
+                    return requests > 0
+                }
                 if window.left <= 0 { return false }
-                state.windows[key]?.left -= 1
+                state.windows.values[place].left -= 1
                 return true
             }
             if state.windows.count >= capacity { Self.shrink(&state, to: capacity / 2, seconds: seconds) }
-            state.windows[key] = Window(start: seconds, left: rule.maxRequests - 1)
-            return rule.maxRequests > 0
+            state.windows[key] = Window(start: seconds, left: requests - 1)
+            return requests > 0
         }
     }
 

@@ -32,6 +32,11 @@ struct RateRules: Sendable {
         return match(path, isGuest)
     }
 
+    /// A rule's seconds and requests.
+    func amount(_ index: Int) -> (duration: Int64, requests: Int) {
+        (Int64(rules[index].duration), rules[index].maxRequests)
+    }
+
     private func match(_ label: String, _ isGuest: Bool) -> Int? {
         if let exact = byLabel[label]?.first(where: { applies($0, isGuest) }) { return exact }
         guard !prefixes.isEmpty else { return nil }

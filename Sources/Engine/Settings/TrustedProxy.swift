@@ -7,20 +7,21 @@ extension Settings.TrustedProxy {
     package func realIP(remoteIP: String, lastValue: (String) -> String?) -> String {
         for header in headers {
             guard let value = lastValue(header), !value.isEmpty else { continue }
-            let candidates = value.split(separator: ",").map { Self.trim($0) }
-            if useLeftmostIP {
-                for text in candidates { if let address = IPAddress(text) { return address.expanded } }
-            } else {
-                for text in candidates.reversed() { if let address = IPAddress(text) { return address.expanded } }
-            }
+            let candidates = Array(value.utf8).split(separator: UInt8(ascii: ","))
+            let address =
+                useLeftmostIP
+                ? candidates.lazy.compactMap(Self.address).first
+                : candidates.reversed().lazy.compactMap(Self.address).first
+            if let address { return address.expanded }
         }
         return remoteIP
     }
 
-    private static func trim(_ text: Substring) -> Substring {
-        var text = text
-        while let first = text.unicodeScalars.first, first.properties.isWhitespace { text.unicodeScalars.removeFirst() }
-        while let last = text.unicodeScalars.last, last.properties.isWhitespace { text.unicodeScalars.removeLast() }
-        return text
+    /// The address in a part of a header, with the spaces around it left aside.
+    private static func address(_ part: ArraySlice<UInt8>) -> IPAddress? {
+        func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
+        let start = part.drop(while: isSpace)
+        guard let last = start.lastIndex(where: { !isSpace($0) }) else { return nil }
+        return IPAddress(utf8: start[...last])
     }
 }
