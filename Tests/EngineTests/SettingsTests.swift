@@ -42,7 +42,8 @@ struct SettingsTests {
 
     @Test("what is shown can be sent back and changes nothing")
     func roundTrip() throws {
-        let settings = try patched(#"{"smtp":{"password":"old"},"trustedProxy":{"headers":["A"]},"batch":{"timeout":9}}"#)
+        let settings = try patched(
+            #"{"smtp":{"password":"old"},"trustedProxy":{"headers":["A"]},"batch":{"timeout":9}}"#)
         let shown = try #require(settings.publicJSON.objectValue)
         let stored = try #require(settings.storedJSON.objectValue)
         #expect(try settings.applying(patch: shown) == settings)
@@ -62,7 +63,8 @@ struct SettingsTests {
     @Test("null empties a setting, a part and a list")
     func nulls() throws {
         let settings = try patched(
-            #"{"meta":null,"logs":{"maxDays":null,"logIP":null},"smtp":null,"rateLimits":{"rules":[null]},"superuserIPs":[null]}"#)
+            #"{"meta":null,"logs":{"maxDays":null,"logIP":null},"smtp":null,"rateLimits":{"rules":[null]},"superuserIPs":[null]}"#
+        )
         #expect(settings.meta == .zero)
         #expect(settings.logs.maxDays == 0 && !settings.logs.logIP)
         #expect(settings.smtp.port == 0 && settings.smtp.host == "")
@@ -100,7 +102,9 @@ struct SettingsTests {
     @Test("renaming a collection renames it in the labels of the rate limits")
     func renames() {
         var settings = Settings()
-        settings.rateLimits.rules = [.init(label: "posts:create"), .init(label: "postsx:create"), .init(label: "posts")]
+        settings.rateLimits.rules = [
+            .init(label: "posts:create"), .init(label: "postsx:create"), .init(label: "posts"),
+        ]
         let renamed = settings.renameCollection("posts", to: "articles")
         #expect(renamed)
         #expect(settings.rateLimits.rules.map(\.label) == ["articles:create", "postsx:create", "posts"])

@@ -22,7 +22,8 @@ package struct CronSchedule: Sendable, Equatable {
         let segments = (Self.macros[expression] ?? expression).split(separator: " ", omittingEmptySubsequences: false)
         guard segments.count == 5 else {
             throw Failure(
-                message: "invalid cron expression - must be a valid macro or to have exactly 5 space separated segments")
+                message: "invalid cron expression - must be a valid macro or to have exactly 5 space separated segments"
+            )
         }
         var fields: [UInt64] = []
         for (segment, bounds) in zip(segments, Self.bounds) { fields.append(try Self.field(segment, bounds)) }
@@ -47,7 +48,8 @@ package struct CronSchedule: Sendable, Equatable {
                 step = try integer(parts[1])
                 guard step >= 1, step <= bounds.upperBound else {
                     throw Failure(
-                        message: "invalid segment step boundary - the step must be between 1 and the \(bounds.upperBound)")
+                        message:
+                            "invalid segment step boundary - the step must be between 1 and the \(bounds.upperBound)")
                 }
             }
             let range = try range(parts[0], bounds, hasStep: step != 1)

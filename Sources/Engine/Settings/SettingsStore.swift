@@ -8,10 +8,12 @@ package struct SettingsError: Error, Sendable, Equatable, CustomStringConvertibl
 
     /// The row can be read neither as it is nor with the key.
     package static let missingKey = SettingsError(
-        description: "The stored settings are encrypted (or damaged) and there is no key: start with --encryptionEnv and "
+        description:
+            "The stored settings are encrypted (or damaged) and there is no key: start with --encryptionEnv and "
             + "the name of the environment variable that holds the key they were stored with.")
     package static let wrongKey = SettingsError(
-        description: "The stored settings cannot be decrypted: the key is not the one they were stored with, or they are "
+        description:
+            "The stored settings cannot be decrypted: the key is not the one they were stored with, or they are "
             + "damaged.")
     package static let unusableKey = SettingsError(
         description: "The key for the settings must have 32 characters, so they cannot be stored.")

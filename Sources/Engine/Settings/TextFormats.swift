@@ -44,7 +44,8 @@ enum TextFormats {
         }
         guard let colon = bytes.firstIndex(of: UInt8(ascii: ":")) else { return false }
         let name = bytes[..<colon]
-        return (isWords(name) || name.elementsEqual([UInt8(ascii: "*")])) && isWords(bytes[bytes.index(after: colon)...])
+        return (isWords(name) || name.elementsEqual([UInt8(ascii: "*")]))
+            && isWords(bytes[bytes.index(after: colon)...])
     }
 
     /// An e-mail address without a display name.
