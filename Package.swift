@@ -60,7 +60,7 @@ let package = Package(
             linkerSettings: [.linkedLibrary("re2"), .linkedLibrary("stdc++")]
         ),
         .target(name: "JSON", swiftSettings: strict),
-        .target(name: "PluginABI", exclude: ["plugin.map"]),
+        .target(name: "PluginABI", exclude: ["manifest.schema.json", "plugin.map"]),
         .target(name: "PluginKit", dependencies: ["PluginABI", "JSON"], swiftSettings: strict),
         .target(
             name: "Store",

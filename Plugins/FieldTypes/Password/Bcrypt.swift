@@ -28,7 +28,9 @@ enum Bcrypt {
     static func hash(_ password: String, cost: Int, salt: [UInt8]) throws -> String {
         // A NUL would end the password early for libcrypt, and so make all with the same beginning equal.
         guard salt.count == 16, !password.utf8.contains(0) else { throw Failure.invalidValue }
-        let setting = "$2a$" + (cost < 10 ? "0" : "") + String(cost) + "$" + encode(salt)
+        // Under "$2a$" libcrypt hashes a few passwords with 8-bit characters differently from everybody else (a guard
+        // against hashes of an old bug of its own); under "$2b$" it does what Go does and calls "$2a$".
+        let setting = "$2b$" + (cost < 10 ? "0" : "") + String(cost) + "$" + encode(salt)
         var data: UnsafeMutableRawPointer?
         var size: Int32 = 0
         let result = crypt_ra(password, setting, &data, &size)
@@ -41,7 +43,7 @@ enum Bcrypt {
         guard let result else { throw Failed() }
         let hash = String(cString: result)
         guard hash.hasPrefix(setting.prefix(28)), hash.utf8.count == 60 else { throw Failed() }
-        return hash
+        return "$2a$" + hash.dropFirst(4)
     }
 
     /// bcrypt's own base 64, of 16 bytes in 22 characters.
