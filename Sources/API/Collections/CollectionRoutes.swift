@@ -158,7 +158,9 @@ package struct CollectionRoutes: Sendable {
         do {
             try engine.data.writeAndWait { transaction in
                 let connection = transaction.connection
-                let dry = try ViewDryRun(query, types: engine.fieldTypes, schema: engine.schema, connection: connection)
+                let dry = try ViewDryRun(
+                    query, sampleSize: 10, schema: engine.schema, environment: engine.schemaEnvironment,
+                    connection: connection)
                 var writer = JSONWriter()
                 writer.beginObject()
                 writer.key("collection")

@@ -1,6 +1,7 @@
 package import Engine
 import JSON
 import NIOCore
+import Store
 package import PluginHost
 import Synchronization
 package import WebServer
@@ -101,8 +102,7 @@ package struct PluginMount {
     private func mountHooks() {
         let services = self.services
         for hook in host.hooks {
-            guard let name = HookName(rawValue: hook.event) else { continue }
-            services.engine.hooks.add(name, collections: hook.collections, priority: hook.priority) { event in
+            services.engine.hooks.add(hook.event, collections: hook.collections, priority: hook.priority) { event in
                 try hook.run(EngineEvent(event, services: services))
             }
         }
