@@ -3,7 +3,6 @@ internal import Glibc
 internal import PluginABI
 internal import Synchronization
 
-
 /// The plugins of a server: finds, loads, starts and stops them, and holds what they registered.
 ///
 /// Order of use, on one thread: `load()` (brings the field types), open the data with `fieldTypes`, set

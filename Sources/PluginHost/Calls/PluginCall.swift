@@ -192,7 +192,9 @@ extension PluginCall {
     ///
     /// - Parameter field: the field that a failure without a status of its own is about.
     func error(_ status: roost_status, field: String? = nil) -> any Error {
-        if status != ROOST_EINTERNAL {
+        if status == ROOST_EINTERNAL {
+            if let hostError { return hostError }
+        } else {
             if !fieldFailures.isEmpty {
                 return ServiceError(
                     status: failure.map { $0.status == 0 ? 400 : $0.status } ?? 400,

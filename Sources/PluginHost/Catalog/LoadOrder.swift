@@ -44,7 +44,8 @@ enum LoadOrder {
                     continue
                 }
                 hard.append(
-                    manifest.requiredPlugins.compactMap { byID[$0] } + manifest.requiredTables.compactMap { byTable[$0] })
+                    manifest.requiredPlugins.compactMap { byID[$0] }
+                        + manifest.requiredTables.compactMap { byTable[$0] })
                 soft.append(manifest.optionalTables.compactMap { byTable[$0] })
             }
         }

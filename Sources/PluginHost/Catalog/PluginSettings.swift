@@ -52,7 +52,8 @@ package struct PluginSettings: Sendable {
             for item in value["grants"]?.arrayValue ?? [] {
                 guard let name = item.stringValue, let capability = Capability(rawValue: name) else {
                     throw PluginProblem(
-                        .manifest, "\(path): \"\(id)\" is granted something that does not exist; correct its \"grants\".")
+                        .manifest,
+                        "\(path): \"\(id)\" is granted something that does not exist; correct its \"grants\".")
                 }
                 entry.grants.append(capability)
             }

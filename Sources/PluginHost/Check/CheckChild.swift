@@ -119,7 +119,9 @@ final class CheckChild {
         for type in registrations.fieldTypes { try drive(type, plugin, surroundings, quietly: true) }
         let after = plugin.memory.blocks
         if after > before {
-            find(.error, "It keeps \(after - before) more blocks of the host's memory after opening its fields once more.")
+            find(
+                .error,
+                "It keeps \(after - before) more blocks of the host's memory after opening its fields once more.")
         }
         if before > afterInit + 1000 {
             find(.warning, "It holds \(before - afterInit) blocks of the host's memory more than after its init.")
@@ -321,7 +323,9 @@ final class CheckChild {
     }
 
     /// A hook may refuse; that is no finding.
-    private func takeRefusals() { logged.messages.withLock { $0.removeAll { $0.hasPrefix("A call to the server failed") } } }
+    private func takeRefusals() {
+        logged.messages.withLock { $0.removeAll { $0.hasPrefix("A call to the server failed") } }
+    }
 
     private func check(_ identity: IdentityProvider, _ surroundings: Surroundings) {
         step("identity")

@@ -112,7 +112,8 @@ package enum PluginCheck {
             let name = strsignal(signal).map { String(cString: $0) } ?? "signal \(signal)"
             report.findings.append(CheckFinding(.error, "It crashed \(last) (\(name))."))
         } else if outcome >> 8 != 0, report.passed {
-            report.findings.append(CheckFinding(.error, "It ended the process \(last) (exit code \(outcome >> 8 & 0xFF))."))
+            report.findings.append(
+                CheckFinding(.error, "It ended the process \(last) (exit code \(outcome >> 8 & 0xFF))."))
         } else if report.steps.last != CheckChild.lastStep, report.passed {
             report.findings.append(CheckFinding(.error, "It ended the process \(last)."))
         }

@@ -59,7 +59,8 @@ final class CFieldType: FieldType, @unchecked Sendable {
             }
             if status >= 0 { return [:] }
             if !call.fieldFailures.isEmpty {
-                return Dictionary(call.fieldFailures.map { ($0.field, $0.failure) }, uniquingKeysWith: { first, _ in first })
+                return Dictionary(
+                    call.fieldFailures.map { ($0.field, $0.failure) }, uniquingKeysWith: { first, _ in first })
             }
             if call.failure == nil {
                 plugin.logOnce("The field type \"\(id)\" refused settings without saying why (status \(status)).")

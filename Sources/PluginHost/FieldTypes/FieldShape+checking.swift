@@ -22,7 +22,8 @@ extension FieldShape {
             throw PluginProblem(.failed, "its relation is not UTF-8.")
         }
         let knownMoments: UInt32 = 0x7FF
-        let knownFlags = ROOST_SHAPE_MULTIPLE | ROOST_SHAPE_FILE | ROOST_SHAPE_RELATION_CASCADE
+        let knownFlags =
+            ROOST_SHAPE_MULTIPLE | ROOST_SHAPE_FILE | ROOST_SHAPE_RELATION_CASCADE
             | ROOST_SHAPE_RELATION_REQUIRED | ROOST_SHAPE_READ_ONLY
         guard shape.moments & ~knownMoments == 0, shape.flags & ~knownFlags == 0 else {
             throw PluginProblem(.failed, "it sets flags or moments that do not exist.")

@@ -94,8 +94,12 @@ package struct PluginMiddleware: Sendable {
             let exchange = PluginExchange(
                 source: source, plugin: plugin, call: SharedCalls.take(plugin), user: user, cancelled: cancel)
             let status = handler(user.pointer, exchange.call.pointer, roost_request(id: exchange.handle))
-            if status == ROOST_PENDING { return exchange.handlerReturned(isPending: true) ? .pending(exchange) : .answered }
-            if status < 0, !exchange.isAnswered, exchange.claimAnswer() { source.respond(exchange.call.serviceError(status)) }
+            if status == ROOST_PENDING {
+                return exchange.handlerReturned(isPending: true) ? .pending(exchange) : .answered
+            }
+            if status < 0, !exchange.isAnswered, exchange.claimAnswer() {
+                source.respond(exchange.call.serviceError(status))
+            }
             let isAnswered = exchange.isAnswered
             _ = exchange.handlerReturned(isPending: false)
             return isAnswered ? .answered : .next

@@ -87,7 +87,8 @@ struct PluginLoader {
         }
         guard let symbol = dlsym(library, "roost_plugin_entry") else {
             throw PluginProblem(
-                .load, "\(id): \(Files.name(of: path)) is no plugin, it lacks roost_plugin_entry; install another build.")
+                .load,
+                "\(id): \(Files.name(of: path)) is no plugin, it lacks roost_plugin_entry; install another build.")
         }
         typealias Entry = @convention(c) () -> UnsafePointer<roost_plugin_descriptor>?
         let entry = unsafeBitCast(symbol, to: Entry.self)

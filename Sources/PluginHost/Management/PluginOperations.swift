@@ -43,7 +43,8 @@ package struct PluginOperations: Sendable {
                     + "\(HostABI.major); get a build of the plugin for it.")
         }
         if let bundled = bundledPlugin(id) {
-            throw PluginProblem(.conflict, "\(id) came with the program (\(bundled.folder)) and cannot be installed over.")
+            throw PluginProblem(
+                .conflict, "\(id) came with the program (\(bundled.folder)) and cannot be installed over.")
         }
         try checkGrants(grants, manifest)
 
@@ -61,7 +62,9 @@ package struct PluginOperations: Sendable {
         try FolderCopy.copy(source, to: fresh)
         // The copy is judged and not the original, which could change in between.
         let copied = try Manifest(parsing: try Files.read(fresh + "/plugin.json", limit: Manifest.maxSize))
-        guard copied.id == id else { throw PluginProblem(.trust, "\(source) changed while it was installed; try again.") }
+        guard copied.id == id else {
+            throw PluginProblem(.trust, "\(source) changed while it was installed; try again.")
+        }
         guard Files.exists(fresh + "/" + copied.library) else {
             throw PluginProblem(.manifest, "\(id): \(copied.library), which plugin.json names, is not in \(source).")
         }
@@ -69,7 +72,8 @@ package struct PluginOperations: Sendable {
         if let expected = copied.sha256, expected != hash {
             throw PluginProblem(
                 .trust,
-                "\(id): \(copied.library) is not the file that plugin.json describes (its SHA-256 differs); get it again.")
+                "\(id): \(copied.library) is not the file that plugin.json describes (its SHA-256 differs); get it again."
+            )
         }
         var settings = try PluginSettings(readingFrom: directory)
         var entry = settings[id]

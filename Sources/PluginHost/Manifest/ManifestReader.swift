@@ -22,7 +22,8 @@ extension Manifest {
         guard Self.isID(id) else {
             throw PluginProblem(
                 .manifest,
-                "plugin.json: \"id\" must be a reverse domain in lower case such as \"org.example.colour\", not \"\(id)\".")
+                "plugin.json: \"id\" must be a reverse domain in lower case such as \"org.example.colour\", not \"\(id)\"."
+            )
         }
         name = try reader.required("name")
         version = try reader.required("version")
@@ -105,7 +106,8 @@ extension Manifest {
         let core = build[0].split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false)
         let numbers = core[0].split(separator: ".", omittingEmptySubsequences: false)
         guard numbers.count == 3,
-            numbers.allSatisfy({ !$0.isEmpty && $0.utf8.allSatisfy(isDigit) && ($0.utf8.count == 1 || $0.first != "0") })
+            numbers.allSatisfy({ !$0.isEmpty && $0.utf8.allSatisfy(isDigit) && ($0.utf8.count == 1 || $0.first != "0") }
+            )
         else { return false }
         return (core.dropFirst() + build.dropFirst()).allSatisfy { part in
             part.split(separator: ".", omittingEmptySubsequences: false).allSatisfy { identifier in
@@ -186,7 +188,8 @@ private struct ManifestReader {
                 result.append(.init(method: method, path: path))
                 continue
             }
-            throw PluginProblem(.manifest, "plugin.json: a route is written {\"method\": \"GET\", \"path\": \"/api/…\"}.")
+            throw PluginProblem(
+                .manifest, "plugin.json: a route is written {\"method\": \"GET\", \"path\": \"/api/…\"}.")
         }
         return result
     }

@@ -166,7 +166,11 @@ struct RandomPattern {
             }
             var upper = lower
             if take(",") {
-                if next == "}" { upper = max(lower, openEnd) } else if let number = number() { upper = number } else {
+                if next == "}" {
+                    upper = max(lower, openEnd)
+                } else if let number = number() {
+                    upper = number
+                } else {
                     position = start
                     return nil
                 }
@@ -211,7 +215,8 @@ struct RandomPattern {
                 let end = scalars[position]
                 position += 1
                 let upper = end == "\\" ? try escape() : literal(end)
-                guard upper.count == 1, let last = upper.first, last.count == 1, only.lowerBound <= last.lowerBound else {
+                guard upper.count == 1, let last = upper.first, last.count == 1, only.lowerBound <= last.lowerBound
+                else {
                     throw PatternError(message: "invalid range in a class of the pattern")
                 }
                 // Surrogates are no characters.

@@ -41,7 +41,9 @@ enum RecordsTable {
             },
             find_by: { call, transaction, collection, field, value, ignoreCase, out in
                 RecordsTable.found(call, transaction, collection, out) { records, collection, transaction in
-                    guard let field = field.text, let value = value?.pointee, let value = Value(value) else { return nil }
+                    guard let field = field.text, let value = value?.pointee, let value = Value(value) else {
+                        return nil
+                    }
                     return try records.find(
                         collection, field: field, equals: value, ignoringCase: ignoreCase != 0, in: transaction)
                 }
@@ -58,7 +60,9 @@ enum RecordsTable {
                     let found = try records.list(
                         collection, filter: filter, sort: sort, parameters: parameters, offset: Int(offset),
                         limit: Int(limit), in: transaction.value)
-                    for (index, record) in found.prefix(Int(limit)).enumerated() { out[index] = call.handle(for: record) }
+                    for (index, record) in found.prefix(Int(limit)).enumerated() {
+                        out[index] = call.handle(for: record)
+                    }
                     count.pointee = min(UInt64(found.count), limit)
                     return ROOST_OK
                 }

@@ -110,7 +110,8 @@ enum PatternFault {
         ("invalid repetition size", "invalid repeat count"),
         ("bad repetition operator", "invalid nested repetition operator"),
         ("invalid perl operator", "invalid or unsupported Perl syntax"),
-        ("invalid named capture group", "invalid named capture"), ("invalid escape sequence", "invalid escape sequence"),
+        ("invalid named capture group", "invalid named capture"),
+        ("invalid escape sequence", "invalid escape sequence"),
         ("invalid character class range", "invalid character class range"),
         ("invalid character class", "invalid character class"), ("invalid UTF-8", "invalid UTF-8"),
     ]
