@@ -24,9 +24,8 @@ private enum RealPlugins {
 extension AllTests {
     @Suite("The product's field types", .enabled(if: RealPlugins.found.count >= 3))
     struct RealPluginTests {
-        @Test("all load into one process and do not disturb each other")
-        func together() throws {
-            let fixture = try Fixture()
+        /// Puts all of them into the fixture's bundled folder, with their hashes.
+        private func stage(_ fixture: Fixture) throws {
             for (manifest, library) in RealPlugins.found {
                 let bytes = try Files.read(manifest)
                 let read = try Manifest(parsing: bytes)
@@ -37,6 +36,27 @@ extension AllTests {
                 object["sha256"] = .string(Files.sha256(try Files.read(library)))
                 try Files.write(JSON.object(object).serializedBytes(), to: target + "/plugin.json")
             }
+        }
+
+        @Test("each passes the check")
+        func check() throws {
+            let fixture = try Fixture()
+            try stage(fixture)
+            for name in Files.names(in: fixture.bundled) {
+                var errors: [String] = []
+                let check = CheckChild(folder: fixture.bundled + "/" + name) { json in
+                    guard let message = json["message"]?.stringValue else { return }
+                    if json["severity"] == "error" { errors.append(message) } else { print("\(name): \(message)") }
+                }
+                _ = check.run()
+                #expect(errors == [], "\(name): \(errors)")
+            }
+        }
+
+        @Test("all load into one process and do not disturb each other")
+        func together() throws {
+            let fixture = try Fixture()
+            try stage(fixture)
             let host = fixture.host()
             #expect(host.report.lines == [])
             #expect(host.plugins.count == RealPlugins.found.count)
