@@ -59,7 +59,8 @@ struct SchemaBootstrapTests {
     func upgrades() throws {
         var fixture = try SchemaFixture()
         try fixture.create(#"{"name":"posts","fields":[{"name":"a","type":"text"}]}"#)
-        let old = "<p>Hello,</p>\n<p>We noticed a login to your {APP_NAME} account from a new location.</p>\n"
+        let old =
+            "<p>Hello,</p>\n<p>We noticed a login to your {APP_NAME} account from a new location.</p>\n"
             + "<p>If this was you, you may disregard this email.</p>\n<p><strong>If this wasn't you, you should "
             + "immediately change your {APP_NAME} account password to revoke access from all other locations.</strong>"
             + "</p>\n<p>\n  Thanks,<br/>\n  {APP_NAME} team\n</p>"

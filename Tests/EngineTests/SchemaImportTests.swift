@@ -17,7 +17,9 @@ struct SchemaImportTests {
     func order() throws {
         var fixture = try SchemaFixture()
         try fixture.create(#"{"name":"t","fields":[{"name":"a","type":"text"},{"name":"b","type":"text"}]}"#)
-        #expect(try refusal(&fixture, #"{"collections":[{"name":"t","fields":[{"name":"c","type":"text"}]}]}"#) == "imported")
+        #expect(
+            try refusal(&fixture, #"{"collections":[{"name":"t","fields":[{"name":"c","type":"text"}]}]}"#)
+                == "imported")
         #expect(try fixture.collection("t").fields.map(\.name) == ["c", "id", "a", "b"])
     }
 
@@ -58,7 +60,14 @@ struct SchemaImportTests {
                 #"{"collections":[]}"#,
                 #"{"data":{"collections":{"code":"validation_required","message":"Cannot be blank."}},"message":"An error occurred while validating the submitted data.","status":400}"#
             ),
-            (#"{"collections":5}"#, #"{"data":{},"message":"An error occurred while loading the submitted data.","status":400}"#),
+            (
+                #"{"collections":5}"#,
+                #"{"data":{},"message":"An error occurred while loading the submitted data.","status":400}"#
+            ),
+            (
+                #"{"collections":[{"name":"im1","fields":[{"type":"texxt","name":"a"}]}]}"#,
+                #"{"data":{"collections":{"code":"validation_collections_import_failure","message":"Failed to import the collections configuration. Raw error:\njson: cannot unmarshal JSON object into Go core.fieldWithType within \"/fields/0\": missing or unknown field type in {\"name\":\"a\",\"type\":\"texxt\"}."}},"message":"Failed to import collections.","status":400}"#
+            ),
             (
                 #"{"collections":[{"name":"sqlite_q"}]}"#,
                 #"{"data":{"collections":{"code":"validation_collections_import_failure","message":"Failed to import the collections configuration. Raw error:\nfailed to save collection \"sqlite_q\": SQL logic error: object name reserved for internal use: sqlite_q (1)."}},"message":"Failed to import collections.","status":400}"#

@@ -14,7 +14,10 @@ struct SchemaIndexTests {
             ("CREATE INDEX `x` on `t` (a) where a != ''", "CREATE INDEX `x` ON `t` (`a`) WHERE a != ''"),
             ("CREATE INDEX x on t (a) where (b > 1)", "CREATE INDEX `x` ON `t` (`a`) WHERE (b > 1)"),
             ("CREATE INDEX\n\"x\"\non\n[t]\n(\n\"a\"\n)", "CREATE INDEX `x` ON `t` (`a`)"),
-            ("CREATE INDEX x on t (case\n when a=1 then 2 end)", "CREATE INDEX `x` ON `t` (case\n when a=1 then 2 end)"),
+            (
+                "CREATE INDEX x on t (case\n when a=1 then 2 end)",
+                "CREATE INDEX `x` ON `t` (case\n when a=1 then 2 end)"
+            ),
             ("create indexq on t (a)", "CREATE INDEX `q` ON `t` (`a`)"),
             ("CREATE INDEX x on t (a) garbage", ""),
             ("CREATE INDEX x on t (a);", ""),

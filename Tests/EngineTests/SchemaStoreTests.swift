@@ -37,7 +37,10 @@ struct SchemaStoreTests {
                 #"{"name":"Users"}"#,
                 #"{"name":{"code":"validation_collection_name_exists","message":"Collection name must be unique (case insensitive)."}}"#
             ),
-            (#"{"name":"t","type":"zzz"}"#, #"{"type":{"code":"validation_in_invalid","message":"Must be a valid value."}}"#),
+            (
+                #"{"name":"t","type":"zzz"}"#,
+                #"{"type":{"code":"validation_in_invalid","message":"Must be a valid value."}}"#
+            ),
             (#"{"name":5}"#, "{}"),
             (#"{"name":"t","fields":[{"name":"x","type":"nope"}]}"#, "{}"),
             (#"{"name":"t","fields":[{"name":"x","type":"text","min":1.5}]}"#, "{}"),
@@ -255,7 +258,8 @@ struct SchemaStoreTests {
     func deleteTraces() throws {
         var fixture = try SchemaFixture()
         let auth = try fixture.create(#"{"name":"au","type":"auth"}"#)
-        try fixture.connection.execute("INSERT INTO _mfas (id, collectionRef) VALUES ('a', '\(auth.id)'), ('b', 'other')")
+        try fixture.connection.execute(
+            "INSERT INTO _mfas (id, collectionRef) VALUES ('a', '\(auth.id)'), ('b', 'other')")
         try fixture.store.delete(auth)
         #expect(try fixture.connection.rows("SELECT id FROM _mfas") == [["b"]])
     }

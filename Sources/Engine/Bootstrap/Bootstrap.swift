@@ -103,7 +103,8 @@ package struct Bootstrap: Sendable {
     }
 
     private func refuseOldFolder(_ connection: Connection) throws {
-        let columns = try connection.rows("SELECT name FROM pragma_table_info('_collections')").compactMap(\.[0].textValue)
+        let columns = try connection.rows("SELECT name FROM pragma_table_info('_collections')").compactMap(
+            \.[0].textValue)
         let isApplied =
             try connection.hasTable("_migrations") && Self.applied(connection).contains("1717233556_v0.23_migrate.go")
         guard columns.contains("fields"), isApplied else {

@@ -39,7 +39,8 @@ struct MigrationSteps {
             )
             for table in ["_mfas", "_otps", "_authOrigins"] where try connection.hasTable(table) {
                 try connection.run(
-                    "UPDATE \(table) SET collectionRef = ?1 WHERE collectionRef = ?2", [.text(id), .text(collection.id)]
+                    "UPDATE \(table) SET collectionRef = ?1 WHERE collectionRef = ?2",
+                    [.text(id), .text(collection.id)]
                 )
             }
             try connection.run(

@@ -41,7 +41,9 @@ struct SystemCollections {
         draft.rules.list = Self.ownerRule
         draft.rules.view = Self.ownerRule
         if deletable { draft.rules.delete = Self.ownerRule }
-        for field in [text("collectionRef"), text("recordRef")] + fields + times(system: true) { draft.fields.add(field) }
+        for field in [text("collectionRef"), text("recordRef")] + fields + times(system: true) {
+            draft.fields.add(field)
+        }
         draft.indexes = indexes
         return draft
     }

@@ -21,7 +21,9 @@ extension CollectionDraft {
     }
 
     private func index(_ name: String, type: String) -> Int? {
-        guard let index = fields.firstIndex(where: { $0.name == name }), fields[index].typeID == type else { return nil }
+        guard let index = fields.firstIndex(where: { $0.name == name }), fields[index].typeID == type else {
+            return nil
+        }
         return index
     }
 

@@ -94,7 +94,8 @@ enum FailureText {
     }
 
     private static let library: Set = [
-        "validation_required", "validation_nil", "validation_empty", "validation_in_invalid", "validation_not_in_invalid",
+        "validation_required", "validation_nil", "validation_empty", "validation_in_invalid",
+        "validation_not_in_invalid",
         "validation_match_invalid", "validation_length_too_long", "validation_length_too_short",
         "validation_length_invalid", "validation_length_out_of_range", "validation_is_url",
         "validation_min_greater_equal_than_required", "validation_max_less_equal_than_required",

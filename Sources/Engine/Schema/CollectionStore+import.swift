@@ -149,7 +149,17 @@ extension CollectionStore {
             }
             return draft
         } catch {
-            throw .refused(error.message)
+            throw .refused(unknownType(data) ?? error.message)
         }
+    }
+
+    /// The first field whose type is not installed, in the words that PocketBase finds for it.
+    private func unknownType(_ data: JSONObject) -> String? {
+        for (position, field) in (data["fields"]?.arrayValue ?? []).enumerated() where field.objectValue != nil {
+            guard types[field["type"]?.stringValue ?? ""] == nil else { continue }
+            return "json: cannot unmarshal JSON object into Go core.fieldWithType within \"/fields/\(position)\": "
+                + "missing or unknown field type in " + field.sortedKeys().serialized()
+        }
+        return nil
     }
 }

@@ -94,7 +94,8 @@ extension CollectionValidator {
     private func reservedFailure() -> FailureTree? {
         guard draft.knownType == .auth else { return nil }
         var failures: [Int: FailureTree] = [:]
-        for (position, field) in draft.fields.enumerated() where ["passwordConfirm", "oldPassword"].contains(field.name) {
+        for (position, field) in draft.fields.enumerated()
+        where ["passwordConfirm", "oldPassword"].contains(field.name) {
             let failure = FieldFailure(
                 "validation_reserved_field_name", "The field name is reserved and cannot be used."
             )

@@ -128,7 +128,9 @@ extension CollectionValidator {
     private func oneTimePasswordFailures() -> [String: FailureTree] {
         var inner = templateFailures(draft.authOptions.at("otp", "emailTemplate"), under: "emailTemplate")
         guard isEnabled("otp") else { return inner }
-        if let failure = ValueRules.range(number("otp", "duration"), 10, 86_400) { inner["duration"] = .failure(failure) }
+        if let failure = ValueRules.range(number("otp", "duration"), 10, 86_400) {
+            inner["duration"] = .failure(failure)
+        }
         if let failure = ValueRules.range(number("otp", "length"), 4) { inner["length"] = .failure(failure) }
         return inner
     }

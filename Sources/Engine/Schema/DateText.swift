@@ -20,7 +20,8 @@ enum DateText {
             guard let offset = reader.offset() else { return "" }
             clock.offset = offset
         }
-        let seconds = Int64(daysSince1970(year, month, day)) * 86400
+        let seconds =
+            Int64(daysSince1970(year, month, day)) * 86400
             + Int64(clock.hour * 3600 + clock.minute * 60 + clock.second - clock.offset)
         return Timestamp.format(seconds: seconds, milliseconds: clock.milliseconds)
     }

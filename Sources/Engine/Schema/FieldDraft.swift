@@ -65,7 +65,9 @@ package struct FieldDraft: Sendable, Equatable {
             return
         }
         for setting in type.settings {
-            if let value = object[setting.name], let read = try? setting.reading(value) { settings[setting.name] = read }
+            if let value = object[setting.name], let read = try? setting.reading(value) {
+                settings[setting.name] = read
+            }
         }
     }
 

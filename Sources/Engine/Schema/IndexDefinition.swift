@@ -155,7 +155,13 @@ private struct IndexReader {
                 }
                 if withOrder {
                     guard spaces(1) else { continue }
-                    if word("asc") { column.order = "ASC" } else if word("desc") { column.order = "DESC" } else { continue }
+                    if word("asc") {
+                        column.order = "ASC"
+                    } else if word("desc") {
+                        column.order = "DESC"
+                    } else {
+                        continue
+                    }
                 }
                 if position == text.count { return column }
             }

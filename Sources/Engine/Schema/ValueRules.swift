@@ -71,7 +71,8 @@ enum ValueRules {
         else { return false }
         var rest = Substring(text)
         var hasScheme = false
-        for scheme in ["ftp://", "tcp://", "udp://", "ws://", "wss://", "http://", "https://"] where rest.hasPrefix(scheme) {
+        for scheme in ["ftp://", "tcp://", "udp://", "ws://", "wss://", "http://", "https://"]
+        where rest.hasPrefix(scheme) {
             rest = rest.dropFirst(scheme.count)
             hasScheme = true
             break

@@ -17,7 +17,8 @@ struct ViewQuery {
     private(set) var tables: [Identifier] = []
 
     init(_ sql: String) throws {
-        var text = Array(sql.trimmingScalars { $0.properties.isWhitespace }.trimmingScalars { $0 == ";" }.unicodeScalars)
+        var text = Array(
+            sql.trimmingScalars { $0.properties.isWhitespace }.trimmingScalars { $0 == ";" }.unicodeScalars)
         text = ViewText.withoutComments(text)
         text = ViewText.replacing(ViewText.joins, with: " __pb_join__ ", in: text)
         text = ViewText.replacing(ViewText.clauses, with: " __pb_discard__ ", in: text)

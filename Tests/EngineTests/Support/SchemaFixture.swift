@@ -8,7 +8,9 @@ struct SchemaFixture {
     let connection: Connection
     var store: CollectionStore
 
-    init(rules: @escaping @Sendable (String) -> String? = { $0.contains("nope") ? "unknown field \"nope\"" : nil }) throws {
+    init(rules: @escaping @Sendable (String) -> String? = { $0.contains("nope") ? "unknown field \"nope\"" : nil })
+        throws
+    {
         connection = try Connection(path: ":memory:", access: .readWrite(create: true))
         let environment = SchemaEnvironment(
             types: SchemaFieldType.registry, ruleError: { rule, _, _ in rules(rule) }
