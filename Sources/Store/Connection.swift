@@ -222,7 +222,8 @@ package final class Connection: @unchecked Sendable {
         let statement = try prepare(sql)
         defer { statement.finish() }
         try statement.bind(arguments)
-        return try statement.step() ? statement.value(0) : nil
+        guard try statement.step() else { return Optional<SQLValue>.none }
+        return statement.value(0)
     }
 
     // MARK: State

@@ -102,7 +102,7 @@ package struct Responder: Sendable {
 /// What answers a request. Runs on the event loop: it must not block, but may answer later from any thread.
 package typealias Handler = @Sendable (Request, Responder) -> Void
 /// What runs around a handler: it answers itself or calls the third argument, `next`.
-package typealias Middleware = @Sendable (Request, Responder, _ next: Handler) -> Void
+package typealias Middleware = @Sendable (Request, Responder, _ next: @escaping Handler) -> Void
 
 extension Responder {
     /// A responder for a hook, which may answer the request in place of its handler; the first of both counts.
