@@ -8,7 +8,7 @@ package struct RouteParameters: Sendable {
 
     static let none = RouteParameters(names: [], ranges: [], bytes: ByteBuffer())
 
-    /// The percent-decoded value of the segment `{name}` or of the tail `{name...}`; nil when the route has no such one.
+    /// The percent-decoded value of the segment `{name}` or of the tail `{name...}`; nil when the route has none.
     package subscript(_ name: String) -> String? {
         guard let index = names.firstIndex(of: name), index < ranges.count else { return nil }
         return bytes.withUnsafeReadableBytes { all in

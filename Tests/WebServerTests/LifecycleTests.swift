@@ -48,11 +48,13 @@ struct LifecycleTests {
             router.use { request, responder, next in
                 request[NumberKey.self] = 1
                 request.addResponseHeader("Vary", "Origin")
-                next(request, responder.mapping { response in
-                    var response = response
-                    response.headers.append(("X-Mapped", "yes"))
-                    return response
-                })
+                next(
+                    request,
+                    responder.mapping { response in
+                        var response = response
+                        response.headers.append(("X-Mapped", "yes"))
+                        return response
+                    })
             }
             let inner: Middleware = { request, responder, next in
                 request[NumberKey.self] = (request[NumberKey.self] ?? 0) * 10 + 2

@@ -131,7 +131,10 @@ struct ProtocolTests {
             usleep(300)
         }
         #expect(try client.response().body == "abc")
-        for byte in "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2;x=y\r\nab\r\n1\r\nc\r\n0\r\nT: v\r\n\r\n".utf8 {
+        for byte
+            in "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2;x=y\r\nab\r\n1\r\nc\r\n0\r\nT: v\r\n\r\n"
+            .utf8
+        {
             try client.send([byte])
             usleep(300)
         }
@@ -226,6 +229,8 @@ struct ProtocolTests {
         #expect(try server.exchange("GET /hello HTTP/1.1\nHost: a\n\n").body == "hi")
         #expect(try server.exchange("FOO /hello HTTP/1.1\r\nHost: a\r\n\r\n").body == "missing /hello")
         #expect(try server.exchange("\r\nGET /hello HTTP/1.1\r\nHost: a\r\n\r\n").body == "hi")
-        #expect(try server.exchange("GET /hello HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n").body == "hi")
+        #expect(
+            try server.exchange("GET /hello HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n").body
+                == "hi")
     }
 }

@@ -63,7 +63,8 @@ struct RoutingTests {
     @Test("a method that a path does not have reaches notFound, and each method its own route")
     func methods() throws {
         #expect(try get("/api/collections/a/records/b", method: "PATCH").status == 200)
-        #expect(try get("/api/collections/a/records/b", method: "DELETE").body == "missing /api/collections/a/records/b")
+        #expect(
+            try get("/api/collections/a/records/b", method: "DELETE").body == "missing /api/collections/a/records/b")
         #expect(try get("/any", method: "PROPFIND").status == 200)
     }
 
@@ -91,7 +92,9 @@ struct RoutingTests {
 
     @Test("the query is decoded in order")
     func query() throws {
-        #expect(try get("/query?a=1+2&b=%C3%A4&a=3&c&d=x%zz&e=1;2").body == "a=1 2|b=ä|a=3|c= ä a=1+2&b=%C3%A4&a=3&c&d=x%zz&e=1;2")
+        #expect(
+            try get("/query?a=1+2&b=%C3%A4&a=3&c&d=x%zz&e=1;2").body
+                == "a=1 2|b=ä|a=3|c= ä a=1+2&b=%C3%A4&a=3&c&d=x%zz&e=1;2")
         #expect(try get("/query?").body == " nil ")
     }
 
@@ -104,7 +107,9 @@ struct RoutingTests {
         }
         inner.add(.post, "/in/{id}", options: RouteOptions(body: .collect(maxBytes: 3))) { request, responder in
             let id = request.parameters["id"] ?? ""
-            responder.send(text("\(id) \(request.bodyText) \(request.headers.first("x-b") ?? "") \(request.queryValue("q") ?? "")"))
+            responder.send(
+                text("\(id) \(request.bodyText) \(request.headers.first("x-b") ?? "") \(request.queryValue("q") ?? "")")
+            )
         }
         let table = inner.freeze()
         let outer = try TestServer { router in

@@ -50,7 +50,9 @@ struct StreamTests {
         let server = try TestServer { router in
             router.add(.post, "/", options: RouteOptions(body: .stream(maxBytes: 10))) { request, responder in
                 guard let body = request.bodyStream else { return }
-                body.start { body.consumed($0.readableBytes) } onEnd: {
+                body.start {
+                    body.consumed($0.readableBytes)
+                } onEnd: {
                     responder.send(text("complete"))
                 } onError: { failure in
                     responder.fail(failure)
@@ -181,10 +183,12 @@ struct StreamTests {
     func streamForms() throws {
         let server = try TestServer { router in
             router.add(.get, "/") { _, responder in
-                responder.send(Response(body: .stream { stream in
-                    stream.write(Array("abc".utf8))
-                    stream.end()
-                }))
+                responder.send(
+                    Response(
+                        body: .stream { stream in
+                            stream.write(Array("abc".utf8))
+                            stream.end()
+                        }))
             }
             router.add(.get, "/known") { _, responder in
                 let stream = responder.stream(headers: [("Content-Length", "3")])
@@ -196,7 +200,9 @@ struct StreamTests {
         #expect(old.header("transfer-encoding") == nil)
         #expect(old.body == "abc")
         let client = try server.client()
-        try client.send("HEAD / HTTP/1.1\r\nHost: a\r\n\r\nHEAD /known HTTP/1.1\r\nHost: a\r\n\r\nGET /known HTTP/1.1\r\nHost: a\r\n\r\n")
+        try client.send(
+            "HEAD / HTTP/1.1\r\nHost: a\r\n\r\nHEAD /known HTTP/1.1\r\nHost: a\r\n\r\nGET /known HTTP/1.1\r\nHost: a\r\n\r\n"
+        )
         #expect(try client.response(hasBody: false).status == 200)
         #expect(try client.response(hasBody: false).header("content-length") == "3")
         let known = try client.response()
@@ -208,7 +214,9 @@ struct StreamTests {
     func files(isCopied: Bool) throws {
         let path = "/tmp/roost-webserver-test-\(getpid())-\(isCopied)"
         // ASCII, because strings with replaced bytes take long to compare.
-        let content = [UInt8]((0..<30_000).flatMap { _ in "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ".utf8 }.prefix(1_500_000))
+        let content = [UInt8](
+            (0..<30_000).flatMap { _ in "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ".utf8 }.prefix(
+                1_500_000))
         let descriptor = open(path, O_CREAT | O_WRONLY | O_TRUNC, 0o600)
         _ = content.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, content.count) }
         close(descriptor)

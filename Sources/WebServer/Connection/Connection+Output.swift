@@ -1,13 +1,10 @@
-import Glibc
 import NIOCore
 import Synchronization
 
 /// The way out: answers are written in the order of their requests, because there is one exchange at a time.
 extension Connection {
     /// Bodies up to this size are copied behind the head, so that one write carries both.
-    private static let copiedBody = 32 * 1024
-    /// Piece in which files are sent; after each the client's progress is noted.
-    private static let filePiece = 1 << 20
+    static let copiedBody = 32 * 1024
 
     func write(_ buffer: ByteBuffer, promise: EventLoopPromise<Void>? = nil) {
         guard let context else {
@@ -35,7 +32,7 @@ extension Connection {
         flushIfNeeded()
     }
 
-    private func isCurrent(_ request: Request) -> Bool {
+    func isCurrent(_ request: Request) -> Bool {
         exchange.isActive && exchange.id == request.exchange && !exchange.isHeadSent && context != nil
     }
 
@@ -93,7 +90,7 @@ extension Connection {
     }
 
     /// Serialises the head and settles whether the connection outlives the answer.
-    private func writeHead(
+    func writeHead(
         _ status: UInt16, _ headers: [(String, String)], _ framing: ResponseHeadWriter.Framing,
         _ fixed: FixedHeaders?, _ extra: [(String, String)], reserving: Int
     ) -> ByteBuffer {
@@ -108,7 +105,7 @@ extension Connection {
         return buffer
     }
 
-    private func outlivesAnswer(_ headers: [(String, String)]) -> Bool {
+    func outlivesAnswer(_ headers: [(String, String)]) -> Bool {
         if loop.isDraining { return false }
         for (name, value) in headers
         where name.utf8.count == 10 && ASCII.equal(name, "connection") && ASCII.equal(value, "close") {
@@ -123,7 +120,7 @@ extension Connection {
     }
 
     /// Writes the last bytes of an answer.
-    private func finishAnswer(writing buffer: ByteBuffer) {
+    func finishAnswer(writing buffer: ByteBuffer) {
         guard !exchange.keepsAlive else {
             write(buffer)
             exchange.isAnswerDone = true
@@ -147,7 +144,7 @@ extension Connection {
         deadline = 0
     }
 
-    private func closeAfterAnswer() {
+    func closeAfterAnswer() {
         if exchange.isBodyDone, pendingBytes == 0, !exchange.isRefused {
             close()
         } else {
@@ -155,7 +152,7 @@ extension Connection {
         }
     }
 
-    private func report(_ request: Request) {
+    func report(_ request: Request) {
         guard let observer = server.configuration.onResponse else { return }
         observer(request, exchange.status, exchange.bodyBytes, MonotonicClock.now() - request.started)
     }
@@ -233,61 +230,6 @@ extension Connection {
         close()
     }
 
-    // MARK: Files
-
-    private func sendFile(_ request: Request, _ response: Response, _ path: String, _ offset: Int, _ length: Int) {
-        let (fixed, extra) = request.state.withLock { ($0.fixedHeaders, $0.responseHeaders) }
-        if exchange.isHeadMethod || length == 0 {
-            let headers = response.headers.filter { !ASCII.equal($0.0, "content-length") }
-            let head = Response(
-                status: response.status, headers: headers + [("Content-Length", String(length))], body: .none
-            )
-            return answer(head, fixed: fixed, extra: extra, request: request)
-        }
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        var status = stat()
-        guard descriptor >= 0, fstat(descriptor, &status) == 0, offset >= 0, length > 0,
-            offset + length <= Int(status.st_size)
-        else {
-            if descriptor >= 0 { Glibc.close(descriptor) }
-            let failure = server.configuration.errorResponse(.fileUnavailable, request)
-            return answer(failure, fixed: fixed, extra: extra, request: request)
-        }
-        write(writeHead(response.status, response.headers, .length(length), fixed, extra, reserving: 0))
-        exchange.bodyBytes = length
-        let file = OutgoingFile(handle: NIOFileHandle(_deprecatedTakingOwnershipOfDescriptor: descriptor))
-        sendPiece(request, file, offset, end: offset + length)
-    }
-
-    private func sendPiece(_ request: Request, _ file: OutgoingFile, _ offset: Int, end: Int) {
-        let next = min(end, offset + Self.filePiece)
-        guard let context, let piece = file.piece(offset, next, copies: server.configuration.configureChannel != nil)
-        else { return close() }
-        if next == end {
-            file.closeAfter(eventLoop.makePromise(of: Void.self)) { promise in
-                context.write(wrapOutboundOut(piece), promise: promise)
-            }
-            finishAnswer(writing: ByteBuffer())
-            report(request)
-            needsFlush = true
-            finishExchangeIfDone()
-        } else {
-            let promise = eventLoop.makePromise(of: Void.self)
-            promise.futureResult.assumeIsolated().whenComplete { result in
-                switch result {
-                case .success:
-                    if self.unwritableSince > 0 { self.unwritableSince = MonotonicClock.now() }
-                    self.sendPiece(request, file, next, end: end)
-                case .failure:
-                    file.close()
-                }
-            }
-            context.write(wrapOutboundOut(piece), promise: promise)
-            needsFlush = true
-        }
-        flushIfNeeded()
-    }
-
     // MARK: Upgrades
 
     func upgrade(
@@ -308,47 +250,5 @@ extension Connection {
         } catch {
             close()
         }
-    }
-}
-
-/// A file on its way to the client.
-///
-/// `@unchecked Sendable`: only the connection's event loop touches it.
-private final class OutgoingFile: @unchecked Sendable {
-    private let handle: NIOFileHandle
-
-    init(handle: NIOFileHandle) {
-        self.handle = handle
-    }
-
-    /// The bytes from `start` to `end`, as a region for the kernel to send or, under TLS, as bytes.
-    func piece(_ start: Int, _ end: Int, copies: Bool) -> IOData? {
-        guard copies else {
-            return .fileRegion(FileRegion(fileHandle: handle, readerIndex: start, endIndex: end))
-        }
-        var buffer = ByteBuffer()
-        let count = end - start
-        let isWhole =
-            (try? handle.withUnsafeFileDescriptor { descriptor in
-                buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: count) { space in
-                    var done = 0
-                    while done < count {
-                        let step = pread(descriptor, space.baseAddress.map { $0 + done }, count - done, start + done)
-                        guard step > 0 else { break }
-                        done += step
-                    }
-                    return done
-                } == count
-            }) ?? false
-        return isWhole ? .byteBuffer(buffer) : nil
-    }
-
-    func closeAfter(_ promise: EventLoopPromise<Void>, _ write: (EventLoopPromise<Void>) -> Void) {
-        promise.futureResult.whenComplete { _ in self.close() }
-        write(promise)
-    }
-
-    func close() {
-        try? handle.close()
     }
 }

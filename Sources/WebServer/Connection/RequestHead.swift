@@ -27,7 +27,7 @@ struct RequestHead: Sendable {
 
 /// Finds and parses request heads (RFC 9112). Pure: bytes in, head or failure out.
 ///
-/// What is not unmistakable is refused, because a proxy in front may read it another way (request smuggling): more than
+/// What is not unmistakable is refused, as a proxy in front may read it another way (request smuggling): more than
 /// one Content-Length, Content-Length with Transfer-Encoding, spaces before the colon, folded lines, control characters.
 /// A bare LF ends a line, as in Go's server.
 enum RequestHeadParser {

@@ -1,6 +1,6 @@
 /// Percent-encoding of RFC 3986, and the `+` for a space of HTML forms.
 package enum PercentCoding {
-    /// Decodes `%XX` (and `+` when `plusIsSpace`). A broken escape stays as it is; bytes that are not UTF-8 are replaced.
+    /// Decodes `%XX` (and `+` when `plusIsSpace`). Broken escapes stay; bytes that are not UTF-8 are replaced.
     package static func decode(_ bytes: some Collection<UInt8>, plusIsSpace: Bool = false) -> String {
         var output: [UInt8] = []
         output.reserveCapacity(bytes.count)

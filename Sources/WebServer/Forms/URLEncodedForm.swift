@@ -1,6 +1,6 @@
 /// `application/x-www-form-urlencoded` and query strings: the same grammar.
 package enum URLEncodedForm {
-    /// The pairs of `bytes` in the order sent, decoded. As in Go, a pair with a semicolon or a broken escape is left out.
+    /// The pairs in the order sent, decoded. As in Go, pairs with a semicolon or a broken escape are left out.
     package static func parse(_ bytes: some Collection<UInt8>) -> [(name: String, value: String)] {
         var items: [(name: String, value: String)] = []
         for pair in bytes.split(separator: UInt8(ascii: "&")) {
