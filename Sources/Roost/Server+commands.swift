@@ -1,3 +1,4 @@
+import Engine
 package import PluginHost
 import Store
 
@@ -10,6 +11,6 @@ extension Server {
         let count = try? engine.data.read {
             try $0.scalar("SELECT COUNT(*) FROM `_superusers` WHERE `email` != '__pbinstaller@example.com'")
         }
-        return (count??.intValue ?? 0) > 0
+        return (count?.intValue ?? 0) > 0
     }
 }
