@@ -88,7 +88,10 @@ let package = Package(
         ),
         .executableTarget(
             name: "Host",
-            dependencies: ["Roost", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            dependencies: [
+                "Roost", "PluginHost", "WebServer", "JSON",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
             swiftSettings: strict
         ),
         .target(

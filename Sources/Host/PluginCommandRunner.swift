@@ -1,4 +1,6 @@
+import ArgumentParser
 import Glibc
+import PluginHost
 import Roost
 
 /// Runs a command that a plugin brought, with the data folder open.
@@ -6,25 +8,24 @@ enum PluginCommandRunner {
     static func run(_ name: String, _ arguments: Arguments) -> Int32 {
         let (globals, own) = arguments.split()
         guard let options = try? GlobalOptions.parse(globals) else {
-            fputs("Error: the flags of `roost \(name)` are not understood; see `roost --help`.\n", stderr)
+            Terminal.error("Error: the flags of `roost \(name)` are not understood; see `roost --help`.")
             return 64
         }
         do {
             let server = try Server(options.serverConfiguration())
             defer { server.stop() }
             guard let command = server.command(name) else {
-                fputs(
-                    "Error: there is no command \"\(name)\": no plugin brings it. See `roost --help` and `roost plugin list`.\n",
-                    stderr)
+                Terminal.error(
+                    "Error: there is no command \"\(name)\": no plugin brings it. See `roost --help` and `roost plugin list`.")
                 return 64
             }
             if own.contains("--help") || own.contains("-h") {
-                print(command.usage)
+                Terminal.line(command.usage)
                 return 0
             }
             return command.run(arguments: own)
         } catch {
-            fputs("Error: \(error)\n", stderr)
+            Terminal.error("Error: \(error)")
             return 1
         }
     }

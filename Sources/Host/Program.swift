@@ -8,7 +8,6 @@ enum Program {
     static let version = Server.version
 
     static func main() {
-        setvbuf(stdout, nil, _IOLBF, 0)
         // A client that goes away while it is written to must not end the server.
         signal(SIGPIPE, SIG_IGN)
         let arguments = Arguments(Array(CommandLine.arguments.dropFirst()))
@@ -20,7 +19,7 @@ enum Program {
 
     /// Prints a sentence to standard error and ends the process.
     static func fail(_ error: any Error, code: Int32 = 1) -> Never {
-        fputs("Error: \(error)\n", stderr)
+        Terminal.error("Error: \(error)")
         exit(code)
     }
 }

@@ -1,7 +1,9 @@
 import ArgumentParser
 import Dispatch
 import Glibc
+import PluginHost
 import Roost
+import WebServer
 
 /// `roost serve`
 struct ServeCommand: ParsableCommand {
@@ -30,16 +32,16 @@ struct ServeCommand: ParsableCommand {
         do {
             server = try Server(configuration)
         } catch { Program.fail(error) }
-        for line in server.report.lines { fputs("Plugin: \(line)\n", stderr) }
+        for line in server.report.lines { Terminal.error("Plugin: \(line)") }
         do {
             let addresses = try server.start()
             let shown = addresses.first.map { "http://\($0)" } ?? "http://\(http)"
-            print("Server started at \(shown)")
-            print("├─ REST API:  \(shown)/api/")
-            print("└─ Dashboard: \(shown)/_/")
+            Terminal.line("Server started at \(shown)")
+            Terminal.line("├─ REST API:  \(shown)/api/")
+            Terminal.line("└─ Dashboard: \(shown)/_/")
         } catch { Program.fail(error) }
         if !server.hasSuperuser {
-            print("\n(!) There is no superuser yet. Make one with: roost superuser upsert EMAIL PASSWORD --dir \(configuration.dataDirectory)")
+            Terminal.line("\n(!) There is no superuser yet. Make one with: roost superuser upsert EMAIL PASSWORD --dir \(configuration.dataDirectory)")
         }
         Self.waitForEnd(of: server)
     }
@@ -64,6 +66,6 @@ struct ServeCommand: ParsableCommand {
         first.wait()
         server.stop()
         _ = sources
-        exit(0)
+        Glibc.exit(0)
     }
 }
