@@ -16,22 +16,33 @@ public struct Failure: Error, Sendable, Equatable {
         self.message = params.isEmpty ? message : Failure.fill(message, params)
     }
 
+    /// Replaces the placeholders, without the standard library's string search, which would bring a library with it.
     private static func fill(_ message: String, _ params: JSONObject) -> String {
-        var result = ""
-        var rest = Substring(message)
-        while let open = rest.firstRange(of: "{{."), let close = rest[open.upperBound...].firstRange(of: "}}") {
-            result += rest[..<open.lowerBound]
-            switch params[String(rest[open.upperBound..<close.lowerBound])] {
-            case .string(let text): result += text
-            case .some(.array(let members)):
-                // As Go prints a slice.
-                result += "[" + members.map { $0.stringValue ?? $0.serialized() }.joined(separator: " ") + "]"
-            case .some(let other): result += other.serialized()
-            case nil: break
+        let text = Array(message.utf8)
+        var result: [UInt8] = []
+        var position = 0
+        while position < text.count {
+            guard text[position...].starts(with: "{{.".utf8),
+                let end = text[position...].firstIndex(of: UInt8(ascii: "}"))
+            else {
+                result.append(text[position])
+                position += 1
+                continue
             }
-            rest = rest[close.upperBound...]
+            let name = String(decoding: text[(position + 3)..<end], as: UTF8.self)
+            result += (params[name].map(shown) ?? "").utf8
+            position = end + 2
         }
-        return result + rest
+        return String(decoding: result, as: UTF8.self)
+    }
+
+    private static func shown(_ value: JSON) -> String {
+        switch value {
+        case .string(let text): text
+        // As Go prints a slice.
+        case .array(let members): "[" + members.map(shown).joined(separator: " ") + "]"
+        default: value.serialized()
+        }
     }
 }
 

@@ -28,12 +28,18 @@ struct JSONField: FieldType {
         // Forms carry texts only, so a text may be a document; one that does not begin like a document is a string.
         switch value.utf8.first ?? 0 {
         case 0x30...0x39, UInt8(ascii: "-"), UInt8(ascii: "\""), UInt8(ascii: "["), UInt8(ascii: "{"):
-            if let document = JSONScanner.compact(value.utf8) { return .changed(.json(document)) }
+            if let document = JSONScanner.compact(value.utf8) { return Self.checked(document) }
         case UInt8(ascii: "t"), UInt8(ascii: "f"), UInt8(ascii: "n"):
             if let text = value.text, ["true", "false", "null"].contains(text) { return .changed(.json(text)) }
         default: break
         }
-        return .changed(.json(GoQuote.quote(value.utf8)))
+        return Self.checked(GoQuote.quote(value.utf8))
+    }
+
+    /// A document, or the text left as it is when it only looks like one (a key that is there twice, a number beyond all
+    /// bounds): `validate` refuses texts.
+    private static func checked(_ document: String) -> Normalised {
+        (try? JSONParser.parse(document)) == nil ? .unchanged : .changed(.json(document))
     }
 
     func validate(_ value: BorrowedValue, in context: FieldContext) throws {
@@ -43,17 +49,16 @@ struct JSONField: FieldType {
                 "validation_json_size_limit", "The maximum allowed JSON size is {{.maxSize}} bytes",
                 params: ["maxSize": .number(Double(maxSize))])
         }
-        if value.isNull {
-            if isRequired { throw Failure.required }
-            return
-        }
-        guard value.isJSON, (try? JSONParser.parse(utf8)) != nil else {
+        // What comes as JSON is valid by the ABI.
+        guard value.isJSON || value.isNull else {
             throw Failure("validation_invalid_json", "Must be a valid json value")
         }
-        if isRequired, ["null", "\"\"", "[]", "{}"].contains(String(decoding: utf8.prefix(5), as: UTF8.self)) {
+        if isRequired, utf8.count < 5, value.isNull || Self.empty.contains(where: utf8.elementsEqual) {
             throw Failure.required
         }
     }
+
+    private static let empty: [String.UTF8View] = ["null".utf8, "\"\"".utf8, "[]".utf8, "{}".utf8]
 
     static func validateSettings(_ check: SettingsCheck) {
         check.help()

@@ -9,6 +9,11 @@ extension Cast {
             // 0x5B is "[": only then may the text be a list.
             return utf8.contains(0x5B) ? unique(membersOrItself(text)) : [text]
         }
+        if value.isJSON {
+            // Nearly all documents are arrays of texts; they need no tree.
+            let list = StringArrayReader.read(value.utf8)
+            if list.isComplete { return unique(list.members) }
+        }
         switch value.value {
         case .null: return []
         case .bool(let bool): return [bool ? "true" : "false"]
@@ -44,8 +49,14 @@ extension Cast {
     /// The normalised form of a field of one or many texts.
     public static func normalisedTexts(_ value: BorrowedValue, isMultiple: Bool) -> Normalised {
         if isMultiple {
-            // "[]", the most frequent list.
-            if value.isJSON, value.utf8.count == 2, value.utf8[0] == 0x5B { return .unchanged }
+            if value.isJSON {
+                let list = StringArrayReader.read(value.utf8)
+                if list.isComplete {
+                    let different = unique(list.members)
+                    let isSame = list.isPlain && different.count == list.members.count
+                    return isSame ? .unchanged : .changed(Value(list: different))
+                }
+            }
         } else if value.isText, !value.utf8.contains(0x5B) {
             return .unchanged
         }
@@ -72,8 +83,8 @@ extension Cast {
     /// The members of a text that is a JSON array of texts; otherwise the text, after the members before what is wrong.
     private static func membersOrItself(_ text: String) -> [String] {
         var text = text
-        let (members, isComplete) = text.withUTF8 { StringArrayReader.read($0) }
-        return isComplete ? members : members + [text]
+        let list = text.withUTF8 { StringArrayReader.read($0) }
+        return list.isComplete ? list.members : list.members + [text]
     }
 
     /// The different ones that are not empty, in their order.
@@ -97,57 +108,81 @@ extension Cast {
 
 /// Reads a JSON array of strings and keeps what came before a fault: PocketBase's decoder works so, and its answers show
 /// it.
-private enum StringArrayReader {
-    static func read(_ bytes: UnsafeBufferPointer<UInt8>) -> (members: [String], isComplete: Bool) {
-        var members: [String] = []
-        var position = 0
-        func skipSpace() {
-            while position < bytes.count, [0x20, 0x09, 0x0A, 0x0D].contains(bytes[position]) { position += 1 }
-        }
-        skipSpace()
-        guard position < bytes.count, bytes[position] == 0x5B else { return ([], false) }
-        position += 1
-        skipSpace()
-        if position < bytes.count, bytes[position] == 0x5D {
-            position += 1
-        } else {
-            while true {
-                skipSpace()
-                if bytes[position...].starts(with: "null".utf8) {
-                    position += 4
-                } else {
-                    guard let end = stringEnd(bytes, position),
-                        case .string(let member)? = try? JSONParser.parse(
-                            UnsafeBufferPointer(rebasing: bytes[position..<end]))
-                    else { return (members, false) }
-                    members.append(member)
-                    position = end
-                }
-                skipSpace()
-                guard position < bytes.count else { return (members, false) }
-                if bytes[position] == 0x5D {
-                    position += 1
-                    break
-                }
-                guard bytes[position] == 0x2C else { return (members, false) }
-                position += 1
-            }
-        }
-        skipSpace()
-        return (members, position == bytes.count)
+private struct StringArrayReader {
+    private(set) var members: [String] = []
+    /// Whether there was nothing else in the text.
+    private(set) var isComplete = false
+    /// Whether the array is written as it would be written again: no space, null or escape.
+    private(set) var isPlain = true
+    private let bytes: UnsafeBufferPointer<UInt8>
+    private var position = 0
+
+    static func read(_ bytes: UnsafeBufferPointer<UInt8>) -> StringArrayReader {
+        var reader = StringArrayReader(bytes)
+        reader.isComplete = reader.readArray()
+        return reader
     }
 
-    /// The position after the string that begins at `start`.
-    private static func stringEnd(_ bytes: UnsafeBufferPointer<UInt8>, _ start: Int) -> Int? {
-        guard start < bytes.count, bytes[start] == 0x22 else { return nil }
-        var position = start + 1
-        while position < bytes.count {
-            switch bytes[position] {
-            case 0x22: return position + 1
-            case 0x5C: position += 2
-            default: position += 1
-            }
+    private init(_ bytes: UnsafeBufferPointer<UInt8>) { self.bytes = bytes }
+
+    private var peek: UInt8? { position < bytes.count ? bytes[position] : nil }
+
+    private mutating func skipSpace() {
+        while let byte = peek, byte == 0x20 || byte == 0x09 || byte == 0x0A || byte == 0x0D {
+            isPlain = false
+            position += 1
         }
-        return nil
+    }
+
+    private mutating func take(_ byte: UInt8) -> Bool {
+        skipSpace()
+        guard peek == byte else { return false }
+        position += 1
+        return true
+    }
+
+    private mutating func readArray() -> Bool {
+        guard take(UInt8(ascii: "[")) else { return false }
+        if !take(UInt8(ascii: "]")) {
+            repeat {
+                guard readMember() else { return false }
+            } while take(UInt8(ascii: ","))
+            guard take(UInt8(ascii: "]")) else { return false }
+        }
+        skipSpace()
+        return position == bytes.count
+    }
+
+    private mutating func readMember() -> Bool {
+        skipSpace()
+        if bytes[position...].starts(with: "null".utf8) {
+            isPlain = false
+            position += 4
+            return true
+        }
+        guard peek == UInt8(ascii: "\"") else { return false }
+        let start = position
+        position += 1
+        var hasEscape = false
+        while let byte = peek, byte != UInt8(ascii: "\"") {
+            if byte < 0x20 { return false }
+            if byte == UInt8(ascii: "\\") {
+                hasEscape = true
+                position += 1
+            }
+            position += 1
+        }
+        guard position < bytes.count else { return false }
+        position += 1
+        if hasEscape {
+            isPlain = false
+            let text = UnsafeBufferPointer(rebasing: bytes[start..<position])
+            guard case .string(let member)? = try? JSONParser.parse(text) else { return false }
+            members.append(member)
+        } else {
+            let text = UnsafeBufferPointer(rebasing: bytes[(start + 1)..<(position - 1)])
+            members.append(String(decoding: text, as: UTF8.self))
+        }
+        return true
     }
 }

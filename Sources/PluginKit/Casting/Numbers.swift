@@ -12,11 +12,14 @@ extension Cast {
             if first == 0x2D { sign = -1 }
             text = text.dropFirst()
         }
-        switch String(decoding: text, as: UTF8.self).lowercased() {
-        case "inf", "infinity": return sign * .infinity
-        // Go takes no sign before NaN.
-        case "nan": return text.count == utf8.count ? .nan : 0
-        default: break
+        // Only words begin with a letter.
+        if let first = text.first, first >= 0x41 {
+            switch String(decoding: text, as: UTF8.self).lowercased() {
+            case "inf", "infinity": return sign * .infinity
+            // Go takes no sign before NaN.
+            case "nan": return text.count == utf8.count ? .nan : 0
+            default: return 0
+            }
         }
         guard let plain = literal(text) else { return 0 }
         let number = plain.withCString { strtod($0, nil) }

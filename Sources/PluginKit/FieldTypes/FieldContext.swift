@@ -3,7 +3,17 @@ internal import PluginABI
 /// Where a call about one field happens. Valid during that call.
 public struct FieldContext {
     let raw: UnsafePointer<roost_field_context>
-    public let host: Host
+    /// Not counted: the opened field holds the host, and contexts are made for every call.
+    private let unmanagedHost: Unmanaged<Host>
+
+    @inline(__always)
+    init(raw: UnsafePointer<roost_field_context>, host: Unmanaged<Host>) {
+        self.raw = raw
+        unmanagedHost = host
+    }
+
+    /// The host that the plugin was given.
+    public var host: Host { unmanagedHost.takeUnretainedValue() }
 
     var call: Call? { raw.pointee.call.map { Call($0, host) } }
 

@@ -118,11 +118,13 @@ private final class FieldTypeBox: Sendable {
 private final class OpenedField {
     let field: any FieldType
     let host: Host
+    private let unmanagedHost: Unmanaged<Host>
     private(set) var shape = roost_field_shape()
 
     init(_ field: any FieldType, _ host: Host) {
         self.field = field
         self.host = host
+        unmanagedHost = Unmanaged.passUnretained(host)
         let description = field.shape
         shape.form = description.form.rawValue
         shape.moments = description.moments.rawValue
@@ -166,22 +168,26 @@ private final class OpenedField {
         }
     }
 
+    @inline(__always)
     func run(
         _ context: UnsafePointer<roost_field_context>, _ body: (FieldContext) throws -> roost_status
     ) -> roost_status {
-        let context = FieldContext(raw: context, host: host)
+        let context = FieldContext(raw: context, host: unmanagedHost)
         do {
             return try body(context)
-        } catch let failure as Failure {
-            guard let call = context.call else { return ROOST_EINVALID }
-            if failure.params.isEmpty {
-                call.fail(status: 0, code: failure.code, message: failure.message)
-            } else {
-                call.fail(field: context.name, failure)
-            }
-            return ROOST_EFAILED
         } catch {
-            return context.call?.report(error) ?? ROOST_EINTERNAL
+            return Self.report(error, context)
         }
+    }
+
+    private static func report(_ error: any Error, _ context: FieldContext) -> roost_status {
+        guard let call = context.call else { return ROOST_EINVALID }
+        guard let failure = error as? Failure else { return call.report(error) }
+        if failure.params.isEmpty {
+            call.fail(status: 0, code: failure.code, message: failure.message)
+        } else {
+            call.fail(field: context.name, failure)
+        }
+        return ROOST_EFAILED
     }
 }
