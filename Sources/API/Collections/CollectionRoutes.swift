@@ -163,8 +163,8 @@ package struct CollectionRoutes: Sendable {
                     connection: connection)
                 var writer = JSONWriter()
                 writer.beginObject()
-                writer.key("collection")
-                writer.json(CollectionCodec.json(dry.collection))
+                writer.key("fields")
+                writer.json(.array(dry.collection.fields.map(\.json)))
                 writer.key("sample")
                 writer.beginArray()
                 for record in try connection.records(dry.sampleQuery, [], dry.collection) {

@@ -51,7 +51,7 @@ package struct RecordRoutes: Sendable {
             guard !service.hooks.has(.recordsListRequest, collection) else {
                 return exchange.work {
                     do {
-                        var bytes: [UInt8] = []
+                        var bytes = Array("null".utf8)
                         try service.hooks.trigger(
                             .recordsListRequest, collection: collection, info: service.info, request: exchange.request
                         ) { bytes = try exchange.engine.data.read { try service.list(collection, options, on: $0) } }
@@ -76,7 +76,7 @@ package struct RecordRoutes: Sendable {
             guard !service.hooks.has(.recordViewRequest, collection) else {
                 return exchange.work {
                     do {
-                        var bytes: [UInt8] = []
+                        var bytes = Array("null".utf8)
                         try service.hooks.trigger(
                             .recordViewRequest, collection: collection, info: service.info, request: exchange.request
                         ) {
@@ -215,13 +215,16 @@ struct RecordWriting: Sendable {
             let isNew = record.isNew
             let request: HookName = isNew ? .recordCreateRequest : .recordUpdateRequest
             if service.hooks.has(request, collection) {
+                var isSaved = false
                 try service.hooks.trigger(
                     request, collection: collection, record: record, info: service.info, request: exchange.request
                 ) {
                     try checkForm(record, service, isManager)
                     try save(record, service)
+                    isSaved = true
                 }
-                return try answer(record, service)
+                // A handler that did not go on has answered itself, or wants nothing to happen.
+                return isSaved ? try answer(record, service) : exchange.noContent()
             }
             try checkForm(record, service, isManager)
             if service.saver.needsTransaction {
