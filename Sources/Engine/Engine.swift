@@ -11,6 +11,8 @@ package final class Engine: Sendable {
         package var encryptionKey: String?
         /// Seconds a query may take.
         package var queryTimeout: Int
+        /// Whether this process copies the write-ahead logs into the databases; false beside a server on the folder.
+        package var checkpoints = true
         /// Threads for hooks, password hashes and slow reads.
         package var workerThreads: Int
 
@@ -34,6 +36,7 @@ package final class Engine: Sendable {
     package let limiter = RateLimiter()
     private let current: Mutex<Schema>
     private let lock: DirectoryLock?
+    private let watch = OtherWriters()
 
     /// Opens a data folder, or makes a new one.
     /// - Parameters:
@@ -61,12 +64,14 @@ package final class Engine: Sendable {
         logs = LogWriter(database: auxiliary)
         apply(settings.current)
         settings.onChange { [weak self] in self?.apply($0) }
+        try watchOtherWriters()
     }
 
     private static func open(
         _ configuration: Configuration, _ fieldTypes: FieldTypeRegistry
     ) throws -> (data: Database, auxiliary: Database) {
         var options = Database.Configuration()
+        options.checkpoints = configuration.checkpoints
         options.queryTimeout = UInt64(max(configuration.queryTimeout, 1)) * 1_000_000_000
         let data = try Database(path: configuration.dataDirectory + "/data.db", configuration: options)
         var small = options
@@ -124,8 +129,30 @@ package final class Engine: Sendable {
         current.withLock { $0 = Schema(collections: schema.collections, version: $0.version + 1) }
     }
 
+    /// Has an action run when another process (a command, PocketBase) may have written. A thread of its own.
+    package func onOtherWriter(_ action: @escaping @Sendable () -> Void) { watch.subscribe(action) }
+
+    private func watchOtherWriters() throws {
+        let types = fieldTypes
+        let key = configuration.encryptionKey
+        try watch.start(path: data.path) { [weak self] connection in
+            guard let self else { return }
+            let rows = try connection.rows("SELECT `id`, `updated` FROM `_collections` ORDER BY rowid")
+            let known = schema
+            let isSame = rows.elementsEqual(known.collections) { row, collection in
+                row[0].textValue == collection.id && row[1].textValue == collection.updated
+            }
+            if !isSame { put(try SchemaLoader(types: types).load(connection, version: known.version)) }
+            let stored = SettingsStore()
+            if try stored.load(connection, encryptionKey: key), stored.current != settings.current {
+                try settings.load(connection, encryptionKey: key)
+            }
+        }
+    }
+
     /// Ends the threads and closes both databases; what was acknowledged is on the disk already.
     package func close() {
+        watch.stop()
         workers.stop()
         logs.stop()
         data.close()

@@ -12,7 +12,9 @@ enum PluginCommandRunner {
             return 64
         }
         do {
-            let server = try Server(options.serverConfiguration())
+            var configuration = try options.serverConfiguration()
+            configuration.isServer = false
+            let server = try Server(configuration)
             defer { server.stop() }
             guard let command = server.command(name) else {
                 Terminal.error(

@@ -31,6 +31,8 @@ package final class Server: Sendable {
         package var encryptionKey: String?
         /// Seconds.
         package var queryTimeout = 30
+        /// False for a command, which may run beside a server on the same folder.
+        package var isServer = true
         package var safeMode = false
         package var retryPlugins = false
 
@@ -49,7 +51,7 @@ package final class Server: Sendable {
     package init(_ configuration: Configuration) throws {
         self.configuration = configuration
         try Folder.make(configuration.dataDirectory)
-        let lock = try DirectoryLock(configuration.dataDirectory)
+        let lock = try Self.lock(configuration)
         let logs = LateLog()
         var hostConfiguration = PluginHostConfiguration(
             dataDirectory: configuration.dataDirectory, pluginsDirectory: configuration.pluginsDirectory,
@@ -63,6 +65,7 @@ package final class Server: Sendable {
         var engineConfiguration = Engine.Configuration(dataDirectory: configuration.dataDirectory)
         engineConfiguration.encryptionKey = configuration.encryptionKey
         engineConfiguration.queryTimeout = configuration.queryTimeout
+        engineConfiguration.checkpoints = lock != nil
         let engine = try Engine(
             configuration: engineConfiguration, fieldTypes: plugins.fieldTypes, hooks: HookRegistry(), lock: lock)
         self.engine = engine
@@ -74,6 +77,16 @@ package final class Server: Sendable {
         }
         report = plugins.start()
         web = Mutex(nil)
+    }
+
+    /// The right to the folder. A command may work beside a server that has it; a second server may not.
+    private static func lock(_ configuration: Configuration) throws -> DirectoryLock? {
+        do throws(StoreError) {
+            return try DirectoryLock(configuration.dataDirectory)
+        } catch {
+            if error.isBusy && !configuration.isServer { return nil }
+            throw error
+        }
     }
 
     /// Serves.

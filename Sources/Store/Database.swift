@@ -42,6 +42,9 @@ package final class Database: Sendable {
         package var maxQueuedWrites = 100_000
         /// The most jobs of one transaction.
         package var maxBatchSize = 128
+        /// Whether this process copies the log into the database. Only one process may: SQLite before 3.51.3 can damage
+        /// a file that two checkpoint at once (sqlite.org/wal.html#walresetbug).
+        package var checkpoints = true
         /// The largest file in bytes that is read through for damage when it is opened.
         package var fullCheckLimit = 16 << 20
         /// Called for each connection after it was opened, for example to add functions. Any thread.
@@ -102,7 +105,8 @@ package final class Database: Sendable {
         }
         readers = pool
         let limits = Writer.Limits(
-            batchSize: max(1, configuration.maxBatchSize), queueLength: configuration.maxQueuedWrites)
+            batchSize: max(1, configuration.maxBatchSize), queueLength: configuration.maxQueuedWrites,
+            checkpoints: configuration.checkpoints)
         writer = try Writer(connection, limits: limits) { pool.shrink(keeping: configuration.idleReaders) }
     }
 

@@ -15,6 +15,8 @@ final class Writer: @unchecked Sendable {
         var batchTime: UInt64 = 20_000_000
         /// The most jobs that may wait.
         var queueLength = 100_000
+        /// Whether the log is copied into the database.
+        var checkpoints = true
     }
 
     private let connection: Connection
@@ -53,6 +55,7 @@ final class Writer: @unchecked Sendable {
     init(_ connection: Connection, limits: Limits, onIdle: @escaping @Sendable () -> Void) throws(StoreError) {
         self.connection = connection
         self.limits = limits
+        if !limits.checkpoints { _ = roost_sqlite_keep_log_on_close(connection.handle) }
         self.onIdle = onIdle
         thread = .allocate(capacity: 1)
         thread.initialize(to: pthread_t())
@@ -328,7 +331,7 @@ final class Writer: @unchecked Sendable {
     // MARK: The log
 
     private func checkpointIfDue() {
-        guard state.pointee.logPages >= state.pointee.checkpointAt else { return }
+        guard limits.checkpoints, state.pointee.logPages >= state.pointee.checkpointAt else { return }
         sqlite3_wal_checkpoint_v2(connection.handle, nil, SQLITE_CHECKPOINT_PASSIVE, nil, nil)
         // If readers hold the log up it keeps growing: try again only after as much again.
         state.pointee.checkpointAt = state.pointee.logPages + Writer.checkpointInterval
@@ -337,6 +340,7 @@ final class Writer: @unchecked Sendable {
     /// Copies the log into the database and truncates it, if no reader is in the way; false if one is.
     @discardableResult
     private func emptyLog() -> Bool {
+        guard limits.checkpoints else { return true }
         connection.setBusyTimeout(0)
         defer { connection.setBusyTimeout(Database.busyTimeout) }
         let code = sqlite3_wal_checkpoint_v2(connection.handle, nil, SQLITE_CHECKPOINT_TRUNCATE, nil, nil)

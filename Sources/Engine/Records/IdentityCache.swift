@@ -38,6 +38,7 @@ package final class IdentityCache: Sendable {
         self.engine = engine
         provider = Mutex(nil)
         engine.hooks.changes.subscribe { [weak self] change in self?.forget(change.recordID) }
+        engine.onOtherWriter { [weak self] in self?.forgetAll() }
     }
 
     package func use(_ provider: any TokenAuthority) { self.provider.withLock { $0 = provider } }
