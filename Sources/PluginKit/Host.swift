@@ -108,7 +108,8 @@ public final class Host: @unchecked Sendable {
     }
 }
 
-private final class WorkerJob: Sendable {
+/// A closure on its way to a worker thread.
+final class WorkerJob: Sendable {
     let body: @Sendable (OpaquePointer) -> Void
     init(_ body: @escaping @Sendable (OpaquePointer) -> Void) { self.body = body }
 }

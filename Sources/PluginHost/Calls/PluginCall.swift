@@ -238,6 +238,18 @@ extension PluginCall {
         return parts.joined(separator: "; ")
     }
 
+    /// The words of a command that failed: the plugin's, and behind a colon what the host had against its last call.
+    var commandWords: String {
+        let words = words
+        guard let refusal = hostError as? ServiceError else { return words }
+        var reasons: [String] = []
+        for (field, tree) in refusal.data.sorted(by: { $0.key < $1.key }) {
+            if case .failure(let failure) = tree { reasons.append("\(field): \(failure.message)") }
+        }
+        let reason = reasons.isEmpty ? refusal.message : reasons.joined(separator: "; ")
+        return words.isEmpty ? reason : "\(words): \(reason)"
+    }
+
     /// Keeps an error of the host for the plugin to pass on, and says which status stands for it.
     func status(for error: any Error) -> roost_status {
         hostError = error

@@ -31,7 +31,7 @@ package struct IdentityProvider: Sendable {
     package func verify(_ token: String, of record: Record) -> Int64? {
         withCall(plugin) { call in
             call.record = record
-            let document = CollectionDocument.json(record.collection, includingSecrets: true).serialized()
+            let document = CollectionDocument.text(record.collection, includingSecrets: true)
             var expires: Int64 = 0
             let status = withBytes(token) { token in
                 withBytes(document) {

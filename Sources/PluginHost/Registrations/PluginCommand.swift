@@ -22,7 +22,8 @@ package struct PluginCommand: Sendable {
             withCall(plugin) { call in
                 let document = JSON.array(arguments.map { .string($0) }).serialized()
                 let code = withBytes(document) { run(user.pointer, call.pointer, $0) }
-                if code != 0, !call.words.isEmpty { plugin.services.print("Error: " + call.words, true) }
+                let words = code == 0 ? "" : call.commandWords
+                if !words.isEmpty { plugin.services.print("Error: " + words, true) }
                 return (0...125).contains(code) ? code : 1
             }
         }

@@ -118,8 +118,8 @@ enum RecordsTable {
                 out.pointee = roost_bytes()
                 guard let name = collection.text else { return ROOST_EINVALID }
                 guard let found = RecordsTable.collection(name, call) else { return ROOST_ENOTFOUND }
-                let document = CollectionDocument.json(found, includingSecrets: owner.isGranted(.secrets))
-                guard let bytes = call.copy(document.serialized()) else { return ROOST_ENOMEM }
+                let document = CollectionDocument.text(found, includingSecrets: owner.isGranted(.secrets))
+                guard let bytes = call.copy(document) else { return ROOST_ENOMEM }
                 out.pointee = bytes
                 return ROOST_OK
             },

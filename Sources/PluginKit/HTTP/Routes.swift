@@ -46,6 +46,20 @@ extension Host {
         try add(method, path, .loop, audience, maxBodySize, nil, RouteBox(self, .answersLater(handler)))
     }
 
+    /// Adds a route that is answered on the event loop when that is quick, and on a worker thread otherwise.
+    ///
+    /// - Parameters:
+    ///   - quick: answers within about a millisecond, or returns nil to leave the request to `slow`.
+    ///   - slow: may read at length and wait. What it throws is answered; failures that a call into the host noted are
+    ///     not part of that answer.
+    public func route(
+        _ method: String, _ path: String, audience: Audience = .anyone, maxBodySize: Int = 0,
+        quick: @escaping @Sendable (HTTPRequest) throws -> HTTPResponse?,
+        slow: @escaping @Sendable (HTTPRequest) throws -> HTTPResponse
+    ) throws {
+        try add(method, path, .loop, audience, maxBodySize, nil, RouteBox(self, .answersQuicklyOr(quick, slow)))
+    }
+
     /// Adds a middleware: it sees every request whose path begins with `prefix` before its route, in ascending order of
     /// `priority`, and answers it or passes it on by returning nil.
     public func middleware(
@@ -98,6 +112,8 @@ private final class RouteBox: Sendable {
     enum Handler: Sendable {
         case answers(@Sendable (HTTPRequest) throws -> HTTPResponse)
         case answersLater(@Sendable (HTTPRequest) async throws -> HTTPResponse)
+        case answersQuicklyOr(
+            @Sendable (HTTPRequest) throws -> HTTPResponse?, @Sendable (HTTPRequest) throws -> HTTPResponse)
         case mayAnswer(@Sendable (HTTPRequest) throws -> HTTPResponse?)
     }
 
@@ -118,6 +134,14 @@ private final class RouteBox: Sendable {
             return request.call.run {
                 if let response = try handler(request) { try request.respond(response) }
             }
+        case .answersQuicklyOr(let quick, let slow):
+            do {
+                if let response = try quick(request) {
+                    try request.respond(response)
+                    return ROOST_OK
+                }
+            } catch { return request.call.report(error) }
+            return later(request, slow)
         case .answersLater(let handler):
             // Under the lock, so that the task cannot end before it is known.
             pending.withLock { pending in
@@ -133,6 +157,26 @@ private final class RouteBox: Sendable {
             }
             return ROOST_PENDING
         }
+    }
+
+    private func later(
+        _ request: HTTPRequest, _ handler: @escaping @Sendable (HTTPRequest) throws -> HTTPResponse
+    ) -> roost_status {
+        let job = Unmanaged.passRetained(
+            WorkerJob { _ in
+                do { try request.respond(try handler(request)) } catch { request.respond(error: error) }
+            })
+        let status = host.httpTable?.pointee.run_on_worker?(
+            host.raw,
+            { user, call in
+                guard let user, let call else { return }
+                Unmanaged<WorkerJob>.fromOpaque(user).takeRetainedValue().body(call)
+            }, job.toOpaque())
+        guard let status, status >= 0 else {
+            job.release()
+            return status ?? ROOST_EUNSUPPORTED
+        }
+        return ROOST_PENDING
     }
 
     private func finish(_ id: UInt64) {

@@ -154,11 +154,21 @@ public struct Records {
 
     /// A collection as JSON; nil when there is none. With the capability "secrets" its token secrets are in it.
     public func collection(_ nameOrID: String) throws -> JSON? {
+        try withCollection(nameOrID) { try JSONParser.parse($0) }
+    }
+
+    /// Looks at a collection's JSON text, for code that keeps what it read of it and only compares; nil when there is no
+    /// such collection.
+    ///
+    /// - Parameter body: gets the text, which lives as long as the call.
+    public func withCollection<Result>(
+        _ nameOrID: String, _ body: (UnsafeBufferPointer<UInt8>) throws -> Result
+    ) throws -> Result? {
         let table = try table()
         var out = roost_bytes()
         let status = nameOrID.withRoostBytes { table.collection?(call.raw, $0, &out) }
-        guard let json = try optional(status, { out.buffer }) else { return nil }
-        return try JSONParser.parse(json)
+        guard let text = try optional(status, { out.buffer }) else { return nil }
+        return try body(text)
     }
 
     /// Whether a rule matches a stored record as somebody sees it.

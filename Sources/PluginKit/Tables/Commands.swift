@@ -13,6 +13,10 @@ public struct CommandContext {
     /// Writes a line to standard error.
     public func printError(_ line: String) { write(line, isError: 1) }
 
+    /// Says why the command fails, for the host to print when it returns something other than 0. When a call into the
+    /// host was refused before, what it had against it follows after a colon.
+    public func fail(_ message: String) { call.fail(status: 400, code: "", message: message) }
+
     private func write(_ line: String, isError: UInt32) {
         line.withRoostBytes { call.host.commandsTable?.pointee.print?(call.host.raw, isError, $0) }
     }

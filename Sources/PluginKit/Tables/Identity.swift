@@ -7,9 +7,10 @@ public protocol IdentityProvider: AnyObject, Sendable {
 
     /// Checks the token against its record.
     ///
-    /// - Parameter collection: the record's collection with its secrets.
+    /// - Parameter collection: the record's collection with its secrets, as JSON; it is the same text until the
+    ///   collection changes, so that what is read of it can be kept.
     /// - Returns: the second (Unix time) from which the token no longer counts, or nil when it does not count at all.
-    func verify(_ token: String, record: Record, collection: JSON) -> Int64?
+    func verify(_ token: String, record: Record, collection: UnsafeBufferPointer<UInt8>) -> Int64?
 }
 
 extension Host {
@@ -40,9 +41,8 @@ extension Host {
         value.verify = { user, raw, token, record, collection, expires in
             guard let user, let raw, let expires else { return ROOST_EINVALID }
             let box = Unmanaged<IdentityBox>.fromOpaque(user).takeUnretainedValue()
-            guard let json = try? JSONParser.parse(collection.buffer) else { return ROOST_EINVALID }
             let record = Record(record, Call(raw, box.host))
-            guard let end = box.provider.verify(token.string, record: record, collection: json) else {
+            guard let end = box.provider.verify(token.string, record: record, collection: collection.buffer) else {
                 return ROOST_ENOTFOUND
             }
             expires.pointee = end
