@@ -1,0 +1,68 @@
+import JSON
+
+/// What signing in needs to know of a collection, read from its document. Immutable, shared by all threads.
+final class AuthCollection: Sendable {
+    /// A kind of token: what it is signed with beside the record's key, and how long it lives, in seconds.
+    struct Token: Sendable {
+        var secret: String
+        var duration: Int
+    }
+
+    /// Something that can be on, with a duration in seconds.
+    struct TimedOption: Sendable {
+        var isEnabled: Bool
+        var duration: Int
+
+        init(_ json: JSON?) {
+            isEnabled = json?["enabled"]?.boolValue ?? false
+            duration = json?["duration"]?.intValue ?? 0
+        }
+    }
+
+    let id: String
+    let name: String
+    /// Whether its records sign in at all.
+    let isAuth: Bool
+    /// nil: nobody signs in but through a superuser.
+    let authRule: String?
+    let allowsPasswords: Bool
+    let identityFields: [String]
+    /// Fields with a unique index of their own, each with whether it takes letters in any case.
+    let uniqueFields: [String: Bool]
+    /// bcrypt's, of new passwords.
+    let passwordCost: Int
+    let mfa: TimedOption
+    let mfaRule: String
+    let otp: TimedOption
+    let hasOAuth2: Bool
+    let authToken: Token
+
+    var isSuperusers: Bool { name == "_superusers" }
+
+    /// - Parameter document: a collection as the host gives it, with its secrets.
+    init(_ document: JSON) {
+        id = document["id"]?.stringValue ?? ""
+        name = document["name"]?.stringValue ?? ""
+        isAuth = document["type"]?.stringValue == "auth"
+        authRule = document["authRule"]?.stringValue
+        let passwords = document["passwordAuth"]
+        allowsPasswords = passwords?["enabled"]?.boolValue ?? false
+        identityFields = passwords?["identityFields"]?.arrayValue?.compactMap(\.stringValue) ?? []
+        var unique: [String: Bool] = [:]
+        for index in document["indexes"]?.arrayValue ?? [] {
+            guard let index = index.stringValue.flatMap({ UniqueIndex($0) }), unique[index.column] == nil else { continue }
+            unique[index.column] = index.ignoresCase
+        }
+        uniqueFields = unique
+        let field = document["fields"]?.arrayValue?.first { $0["name"]?.stringValue == "password" }
+        let cost = field?["cost"]?.intValue ?? 0
+        passwordCost = (4...31).contains(cost) ? cost : 10
+        mfa = TimedOption(document["mfa"])
+        mfaRule = document["mfa"]?["rule"]?.stringValue ?? ""
+        otp = TimedOption(document["otp"])
+        hasOAuth2 = document["oauth2"]?["enabled"]?.boolValue ?? false
+        authToken = Token(
+            secret: document["authToken"]?["secret"]?.stringValue ?? "",
+            duration: document["authToken"]?["duration"]?.intValue ?? 0)
+    }
+}

@@ -1,0 +1,47 @@
+import CCrypt
+import COpenSSL
+import Glibc
+
+/// Checks bcrypt hashes by libcrypt. Slow by design: on worker threads only.
+enum Bcrypt {
+    /// Whether a password is that of a hash, of whatever cost. A hash of nothing fits no password.
+    static func verify(_ password: String, _ hash: String) -> Bool {
+        guard let tail = tail(of: hash), !password.isEmpty, !password.utf8.contains(0) else { return false }
+        guard let computed = crypt(password, setting: "$2b$" + tail), let own = self.tail(of: computed) else {
+            return false
+        }
+        let (left, right) = (Array(own.utf8), Array(tail.utf8))
+        guard left.count == right.count else { return false }
+        return left.withUnsafeBytes { left in
+            right.withUnsafeBytes { right in CRYPTO_memcmp(left.baseAddress, right.baseAddress, left.count) == 0 }
+        }
+    }
+
+    /// Takes as long as a check against a hash of that cost.
+    static func pretend(cost: Int) {
+        _ = crypt("x", setting: "$2b$" + (cost < 10 ? "0" : "") + String(cost) + "$......................")
+    }
+
+    /// What follows `$2a$`: cost, salt and hash. Under `$2a$` libcrypt hashes a few passwords with 8-bit characters
+    /// differently from everybody else, a guard against hashes of an old bug of its own; under `$2b$` it does what Go
+    /// calls `$2a$`.
+    private static func tail(of hash: String) -> Substring? {
+        guard hash.utf8.count == 60, hash.hasPrefix("$2"), let end = hash.utf8.dropFirst(3).first,
+            end == UInt8(ascii: "$")
+        else { return nil }
+        return hash.dropFirst(4)
+    }
+
+    private static func crypt(_ password: String, setting: String) -> String? {
+        var data: UnsafeMutableRawPointer?
+        var size: Int32 = 0
+        let result = crypt_ra(password, setting, &data, &size)
+        defer {
+            if let data {
+                explicit_bzero(data, Int(size))
+                free(data)
+            }
+        }
+        return result.map { String(cString: $0) }
+    }
+}

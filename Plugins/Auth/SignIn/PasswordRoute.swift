@@ -1,0 +1,85 @@
+import PluginKit
+
+/// `POST /api/collections/{collection}/auth-with-password`
+enum PasswordRoute {
+    private static let path = "/api/collections/{collection}/auth-with-password"
+
+    static func add(to host: Host, _ collections: AuthCollections) throws {
+        // The body is three short texts.
+        try host.route("POST", path, run: .worker) { request in
+            try answer(request, try collections.authNamed(in: request))
+        }
+    }
+
+    private static func answer(_ request: HTTPRequest, _ collection: AuthCollection) throws -> HTTPResponse {
+        guard collection.allowsPasswords else {
+            throw ServiceError.forbidden("The collection is not configured to allow password authentication.")
+        }
+        let form = try Form(request)
+        let identity = try form.text("identity")
+        let password = try form.text("password")
+        let field = try form.text("identityField")
+        if let invalid = ServiceError.invalidForm(failures(identity, password, field, collection)) { throw invalid }
+        let fields = field.isEmpty ? collection.identityFields : [field]
+        let record = try find(identity, in: fields, of: collection, request.records)
+        guard try check(password, record, collection), let record else {
+            throw ServiceError.badRequest("Failed to authenticate.")
+        }
+        let token = try AuthToken.make(for: record, of: collection)
+        return try AuthAnswer.make(
+            record, of: collection, token: token, method: "password", context: "password", request)
+    }
+
+    private static func failures(
+        _ identity: String, _ password: String, _ field: String, _ collection: AuthCollection
+    ) -> [String: Failure] {
+        var failures: [String: Failure] = [:]
+        for (name, value) in [("identity", identity), ("password", password)] {
+            if value.isEmpty {
+                failures[name] = .required
+            } else if value.utf8.count > 255 {
+                failures[name] = .lengthOutOfRange
+            }
+        }
+        if field.utf8.count > 255 {
+            failures["identityField"] = .lengthOutOfRange
+        } else if !field.isEmpty, !collection.identityFields.contains(field) {
+            failures["identityField"] = .notInList
+        }
+        return failures
+    }
+
+    /// Whether the password is the record's. Takes as long when there is no such record, or one without a password, so
+    /// that the time does not tell who has an account.
+    private static func check(_ password: String, _ record: Record?, _ collection: AuthCollection) throws -> Bool {
+        let hash = record?.text("password") ?? ""
+        if hash.isEmpty {
+            Bcrypt.pretend(cost: collection.passwordCost)
+            return false
+        }
+        return Bcrypt.verify(password, hash)
+    }
+
+    /// The record that an identity names. The e-mail address is looked at first, whatever the order of the fields.
+    private static func find(
+        _ identity: String, in fields: [String], of collection: AuthCollection, _ records: Records
+    ) throws -> Record? {
+        var isLastUnusable = false
+        for field in fields.filter({ $0 == "email" }) + fields.filter({ $0 != "email" }) {
+            if fields.count > 1, field == "email", !EmailSyntax.isAddress(identity) { continue }
+            // Without an index of its own a field names nobody for sure.
+            guard let ignoresCase = collection.uniqueFields[field] else {
+                isLastUnusable = true
+                continue
+            }
+            isLastUnusable = false
+            if let record = try records.first(
+                collection.id, where: field, is: .text(identity), ignoreCase: ignoresCase)
+            {
+                return record
+            }
+        }
+        if isLastUnusable { throw ServiceError(status: 500) }
+        return nil
+    }
+}
