@@ -72,7 +72,7 @@ import Testing
         member.query = ["q": "x"]
         member.body = [("title", .text("t")), ("tags", .json("[\"t1\",\"t2\"]")), ("data", .json("{\"x\":1}"))]
         var accepted = 0
-        for round in 0..<400 {
+        for round in 0..<150 {
             var text = filter(&random)
             if round % 4 == 0 { text = damage(text, &random) }
             let sort = round % 3 == 0 ? Self.names.randomElement(using: &random) ?? "" : ""
@@ -92,14 +92,14 @@ import Testing
                 if isRule { _ = try? fixture.creates(text, request) }
             }
         }
-        #expect(accepted > 300)
+        #expect(accepted > 100)
     }
 
     @Test("damaged text never crashes lexer and parser")
     func text() throws {
         var random = Random(state: 4)
         var accepted = 0
-        for _ in 0..<20_000 {
+        for _ in 0..<4000 {
             let text = damage(filter(&random), &random)
             if let expression = try? FilterExpression(parsing: text) {
                 accepted += 1
@@ -107,14 +107,14 @@ import Testing
             }
             _ = try? SortExpression(parsing: text)
         }
-        #expect(accepted > 1000)
+        #expect(accepted > 200)
     }
 
     @Test("bytes without any sense never crash lexer and parser")
     func noise() {
         var random = Random(state: 5)
         let alphabet = Array("((('\"\\/&|=!~<>?.,:@a1 \n\u{0}".utf8)
-        for _ in 0..<20_000 {
+        for _ in 0..<4000 {
             let bytes = (0..<Int.random(in: 0...60, using: &random)).map { _ in alphabet.randomElement(using: &random) ?? 0 }
             _ = try? FilterExpression(parsing: String(decoding: bytes, as: UTF8.self))
         }

@@ -5,8 +5,11 @@ enum LikePattern {
     static func make(_ value: SQLValue) -> String { make(text(of: value)) }
 
     static func make(_ text: String) -> String {
-        let scalars = Array(text.unicodeScalars)
-        return hasWildcard(scalars) ? text : "%" + escape(scalars) + "%"
+        // All characters that matter are ASCII, so that bytes can be looked at.
+        let bytes = text.utf8
+        if hasWildcard(bytes) { return text }
+        guard bytes.contains(where: isSpecial) else { return "%" + text + "%" }
+        return "%" + escape(Array(bytes)) + "%"
     }
 
     /// A value as Go's cast.ToString writes it.
@@ -42,32 +45,37 @@ enum LikePattern {
         return sign + (leading.isEmpty ? "0" : leading) + (fraction.isEmpty ? "" : "." + fraction)
     }
 
-    private static func hasWildcard(_ scalars: [Unicode.Scalar]) -> Bool {
-        var previous: Unicode.Scalar?
-        for scalar in scalars {
-            if scalar == "%", previous != "\\" { return true }
-            previous = scalar == "\\" && previous == "\\" ? nil : scalar
+    private static let backslash = UInt8(ascii: "\\")
+
+    private static func isSpecial(_ byte: UInt8) -> Bool {
+        byte == backslash || byte == UInt8(ascii: "%") || byte == UInt8(ascii: "_")
+    }
+
+    private static func hasWildcard(_ bytes: String.UTF8View) -> Bool {
+        var isEscaped = false
+        for byte in bytes {
+            if byte == UInt8(ascii: "%"), !isEscaped { return true }
+            isEscaped = byte == backslash && !isEscaped
         }
         return false
     }
 
     /// Puts a backslash before each `\`, `%` and `_` that has none before it. The text is walked from its end, so of
     /// two backslashes the first counts as the escape of the second, as in PocketBase.
-    private static func escape(_ scalars: [Unicode.Scalar]) -> String {
-        var reversed: [Unicode.Scalar] = []
+    private static func escape(_ bytes: [UInt8]) -> String {
+        var reversed: [UInt8] = []
+        reversed.reserveCapacity(bytes.count + 8)
         var isPending = false
-        for (index, scalar) in scalars.enumerated().reversed() {
+        for byte in bytes.reversed() {
             if isPending {
-                if scalar != "\\" { reversed.append("\\") }
+                if byte != backslash { reversed.append(backslash) }
                 isPending = false
             } else {
-                isPending = scalar == "\\" || scalar == "%" || scalar == "_"
+                isPending = isSpecial(byte)
             }
-            reversed.append(scalar)
-            if index == 0, isPending { reversed.append("\\") }
+            reversed.append(byte)
         }
-        var result = String.UnicodeScalarView()
-        result.append(contentsOf: reversed.reversed())
-        return String(result)
+        if isPending { reversed.append(backslash) }
+        return String(decoding: reversed.reversed(), as: UTF8.self)
     }
 }

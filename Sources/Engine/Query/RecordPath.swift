@@ -37,8 +37,7 @@ struct RecordPath {
 extension Field {
     /// Whether the field's column may hold NULL and JSON of any kind, so that its top level is unpacked to compare it.
     var isFreeJSON: Bool {
-        guard shape.form == .json else { return false }
-        return !shape.column.uppercased().utf8.containsSequence("NOT NULL".utf8)
+        shape.form == .json && !shape.column.utf8.containsSequence("NOT NULL".utf8)
     }
     /// Whether `:each` and `:length` mean something for it, even if it holds one value only.
     var isListLike: Bool {

@@ -55,7 +55,7 @@ struct SQLText: Sendable, Equatable, ExpressibleByStringInterpolation {
             result.parameters.append(parameter)
         }
         /// The name of a table, column or alias.
-        mutating func appendInterpolation(name: String) { result.text += SQLiteDialect.quote(name) }
+        mutating func appendInterpolation(name: String) { SQLiteDialect.quote(name, onto: &result.text) }
         /// Text that is SQL already.
         mutating func appendInterpolation(raw: String) { result.text += raw }
     }

@@ -3,8 +3,15 @@ import JSON
 
 /// All SQL of queries that is not plain standard, in SQLite's spelling. Another database gets a dialect of its own.
 enum SQLiteDialect {
-    static func quote(_ name: String) -> String {
-        "\"" + name.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
+    /// Appends the name of a table, column or alias in quotes.
+    static func quote(_ name: String, onto text: inout String) {
+        text += "\""
+        if name.utf8.contains(UInt8(ascii: "\"")) {
+            text += name.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"")
+        } else {
+            text += name
+        }
+        text += "\""
     }
 
     /// How a value is bound.
