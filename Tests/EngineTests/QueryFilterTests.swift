@@ -25,8 +25,10 @@ import Testing
         "~ searches, unless the text has a wildcard of its own",
         arguments: [
             ("title ~ 'irs'", "p1"), ("title ~ 'IRS'", "p1"), ("title ~ 'f%'", "p1"), ("title ~ 'i%'", ""),
-            ("title !~ 'f%'", "p2 p3 p4"), ("title ~ '%'", "p1 p2 p3 p4"), ("title ~ '\\%'", "p2"), ("title ~ '_'", "p2"),
-            ("title ~ '\\\\'", "p4"), ("title ~ ''", "p1 p2 p3 p4"), ("'first post' ~ title", "p1 p3"), ("stars ~ 3.5", "p4"),
+            ("title !~ 'f%'", "p2 p3 p4"), ("title ~ '%'", "p1 p2 p3 p4"), ("title ~ '\\%'", "p2"),
+            ("title ~ '_'", "p2"),
+            ("title ~ '\\\\'", "p4"), ("title ~ ''", "p1 p2 p3 p4"), ("'first post' ~ title", "p1 p3"),
+            ("stars ~ 3.5", "p4"),
             ("id ~ 1", "p1"),
         ])
     func like(_ filter: String, _ ids: String) throws { #expect(try fixture.ids(filter: filter) == ids) }
@@ -34,7 +36,8 @@ import Testing
     @Test(
         "JSON is compared by its values",
         arguments: [
-            ("data = 'plain'", "p2"), ("data = 5", "p4"), ("data.a.b.1 = 20", "p1"), ("data.a.b.9 = null", "p1 p2 p3 p4"),
+            ("data = 'plain'", "p2"), ("data = 5", "p4"), ("data.a.b.1 = 20", "p1"),
+            ("data.a.b.9 = null", "p1 p2 p3 p4"),
             ("data.s = 'x'", "p1"), ("data = ''", ""), ("data = null", "p3"), ("data:lower = 'plain'", "p2"),
             ("at.lon > 5", "p1"), ("at = '{\"lon\":10,\"lat\":20}'", "p1"), ("at.lon:lower = 1", ""),
         ])
@@ -54,11 +57,14 @@ import Testing
         "paths follow relations, back relations and those of other records",
         arguments: [
             ("author.name = 'Ann'", "p1 p4"), ("author.id = 'u1'", "p1 p4"), ("author.name = ''", "p3"),
-            ("tags.label ?= 'red'", "p1 p4"), ("tags.label = 'red'", "p4"), ("tags.label ?= 'red' && tags.weight ?= 2", ""),
+            ("tags.label ?= 'red'", "p1 p4"), ("tags.label = 'red'", "p4"),
+            ("tags.label ?= 'red' && tags.weight ?= 2", ""),
             ("tags.weight > 0 && tags.label ?~ 'blue'", "p1 p2"), ("tags.label:lower ?= 'red'", "p1 p4"),
             ("author.badges.label ?= 'blue'", "p1 p4"), ("comments_via_post.score ?= 5", "p1 p2"),
-            ("comments_via_post.score = 5", "p2"), ("comments_via_post.id = ''", "p3 p4"), ("covers_via_post.url = '/1'", "p1"),
-            ("parent.title = 'first'", "p2 p3"), ("parent.tags.label ?= 'red'", "p2 p3"), ("parent.parent.stars = 1", "p4"),
+            ("comments_via_post.score = 5", "p2"), ("comments_via_post.id = ''", "p3 p4"),
+            ("covers_via_post.url = '/1'", "p1"),
+            ("parent.title = 'first'", "p2 p3"), ("parent.tags.label ?= 'red'", "p2 p3"),
+            ("parent.parent.stars = 1", "p4"),
             ("posts_via_parent.stars ?= 2", "p1"), ("author.posts_via_author.stars ?< 0", "p1 p4"),
             ("tags:each ?= 't1' && tags.label ?= 'blue'", ""),
         ])
@@ -68,7 +74,8 @@ import Testing
         "what does not exist, is no relation, goes too far or is hidden is refused",
         arguments: [
             "nope = 1", "title.x = 1", "author.nope = 1", "nope_via_post.x = 1", "comments_via_score.x = 1",
-            "comments_via_nope.x = 1", "tags.comments_via_post.x = 1", "title:nope = 1", "hid = 'h1'", "author.secret = 's1'",
+            "comments_via_nope.x = 1", "tags.comments_via_post.x = 1", "title:nope = 1", "hid = 'h1'",
+            "author.secret = 's1'",
             "vault.note = 'n'", "data..a = 1", "#a = 1", "@nope = 1", "a.b.c = 1", "f(1) = 1", "geoDistance(1,2,3) = 1",
             "geoDistance('1',2,3,4) = 1", "strftime() = 1", "strftime(title) = 1", "strftime('%Y', title, 1) = 1",
             "strftime('%Y', strftime('%Y')) = 1", "parent.parent.parent.parent.parent.parent.parent.title = 'x'",
@@ -117,7 +124,8 @@ import Testing
     @Test("only superusers may name @request and @collection")
     func clientNames() throws {
         #expect(throws: ServiceError.forbidden("Only superusers can filter by @collection.")) {
-            try RecordQuery.checkClientNames(filter: "@collection.posts.id = '@request.'", sort: "", request: RequestInfo())
+            try RecordQuery.checkClientNames(
+                filter: "@collection.posts.id = '@request.'", sort: "", request: RequestInfo())
         }
         #expect(throws: ServiceError.forbidden("Only superusers can filter by @request.")) {
             try RecordQuery.checkClientNames(filter: "", sort: "-@request.auth.id", request: fixture.request(as: "u1"))

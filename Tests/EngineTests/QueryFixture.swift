@@ -84,7 +84,8 @@ struct QueryFixture {
             ]),
         collection("comments", .base, [text("text"), one("post", to: "c_posts"), number("score")]),
         collection(
-            "covers", .base, indexes: ["CREATE UNIQUE INDEX i ON covers (post)"], [text("url"), one("post", to: "c_posts")]),
+            "covers", .base, indexes: ["CREATE UNIQUE INDEX i ON covers (post)"],
+            [text("url"), one("post", to: "c_posts")]),
         collection("titles", .view, [text("title"), one("author", to: "c_users")]),
         collection("_superusers", .auth, [text("email")]),
     ]
@@ -93,7 +94,9 @@ struct QueryFixture {
         schema = Schema(collections: Self.collections, version: 1)
         connection = try Connection(path: ":memory:", access: .readWrite(create: true))
         for collection in schema.collections where !collection.isView {
-            let columns = collection.fields.map { "\"\($0.name)\" \($0.name == "id" ? "TEXT PRIMARY KEY NOT NULL" : $0.shape.column)" }
+            let columns = collection.fields.map {
+                "\"\($0.name)\" \($0.name == "id" ? "TEXT PRIMARY KEY NOT NULL" : $0.shape.column)"
+            }
             try connection.execute("CREATE TABLE \"\(collection.name)\" (\(columns.joined(separator: ", ")))")
         }
         try connection.execute(

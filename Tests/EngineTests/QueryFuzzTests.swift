@@ -20,11 +20,13 @@ import Testing
         "id", "title", "stars", "done", "data", "data.a.b.0", "at.lon", "hid", "author", "author.id", "author.name",
         "author.email", "author.badges.label", "author.badges:each", "tags", "tags.id", "tags.label", "tags:each",
         "tags:length", "tags.label:lower", "kinds", "kinds:each", "parent.parent.tags.label", "comments_via_post.score",
-        "covers_via_post.url", "posts_via_parent.kinds:each", "team.title", "vault.note", "nope", "null", "true", "@now",
+        "covers_via_post.url", "posts_via_parent.kinds:each", "team.title", "vault.note", "nope", "null", "true",
+        "@now",
         "@year", "@collection.tags.label", "@collection.posts:x.tags.label", "@request.auth.id", "@request.auth.name",
         "@request.auth.badges.label", "@request.query.q", "@request.query.q:isset", "@request.body.title:changed",
         "@request.body.tags:each", "@request.body.tags.label", "@request.body.data.x", "@request.body.tags:length",
-        "@request.method", "strftime('%Y', title)", "geoDistance(at.lon, at.lat, 1, 2)", "strftime('%Y', tags.label, 'utc')",
+        "@request.method", "strftime('%Y', title)", "geoDistance(at.lon, at.lat, 1, 2)",
+        "strftime('%Y', tags.label, 'utc')",
     ]
     static let literals = ["''", "'a'", "\"%\"", "'it\\'s'", "0", "1", "-2.5", "'\\\\'", "'_'", "'😀'"]
     static let signs = ["=", "!=", "~", "!~", "<", "<=", ">", ">="]
@@ -38,7 +40,8 @@ import Testing
                 continue
             }
             func operand() -> String {
-                (Int.random(in: 0..<3, using: &random) == 0 ? Self.literals : Self.names).randomElement(using: &random) ?? "id"
+                (Int.random(in: 0..<3, using: &random) == 0 ? Self.literals : Self.names).randomElement(using: &random)
+                    ?? "id"
             }
             let left = operand()
             let any = Bool.random(using: &random) ? "?" : ""
@@ -115,7 +118,9 @@ import Testing
         var random = Random(state: 5)
         let alphabet = Array("((('\"\\/&|=!~<>?.,:@a1 \n\u{0}".utf8)
         for _ in 0..<4000 {
-            let bytes = (0..<Int.random(in: 0...60, using: &random)).map { _ in alphabet.randomElement(using: &random) ?? 0 }
+            let bytes = (0..<Int.random(in: 0...60, using: &random)).map { _ in
+                alphabet.randomElement(using: &random) ?? 0
+            }
             _ = try? FilterExpression(parsing: String(decoding: bytes, as: UTF8.self))
         }
     }

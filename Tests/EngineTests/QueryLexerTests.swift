@@ -55,7 +55,8 @@ import Testing
         "operands are read as PocketBase reads them",
         arguments: [
             ("a = -3.50", "a=-3.5"), ("a=12-3", "error"), ("a=1.", "error"), ("a=.5", "error"), ("a=1e3", "error"),
-            ("a = - 1", "error"), ("a=-.5", "a=-0.5"), ("_a.b:c=1", "_a.b:c=1.0"), ("a.=1", "error"), ("a:=1", "error"), ("@=1", "error"),
+            ("a = - 1", "error"), ("a=-.5", "a=-0.5"), ("_a.b:c=1", "_a.b:c=1.0"), ("a.=1", "error"), ("a:=1", "error"),
+            ("@=1", "error"),
             ("#=1", "error"), ("_=1", "error"), ("@now>a", "@now>a"), ("a='x'", "a='x'"), ("a=\"x\"", "a='x'"),
             ("a='x", "error"), ("a='über 😀'", "a='über 😀'"), ("ü=1", "error"), ("a=1ü", "error"), ("a=1\r", "error"),
             ("a\t=\n1", "a=1.0"), ("a=''", "a=''"), ("a==1", "error"), ("a=!1", "error"), ("a=1 / b=2", "error"),

@@ -14,7 +14,9 @@ import Testing
 
     @Test(
         "what is no whole expression is refused",
-        arguments: ["", " ", "a", "a=", "=1", "a=1 b=2", "a=1 &&", "&& a=1", "a=1 &&& b=1", "a=1 & b=1", "()", "(a=1", "a=1)"])
+        arguments: [
+            "", " ", "a", "a=", "=1", "a=1 b=2", "a=1 &&", "&& a=1", "a=1 &&& b=1", "a=1 & b=1", "()", "(a=1", "a=1)",
+        ])
     func incomplete(_ text: String) { #expect(QueryLexerTests.show(text) == "error") }
 
     @Test("a group may stand where PocketBase lets it: what was begun before it is dropped")
@@ -52,7 +54,9 @@ import Testing
 
     @Test("filters that differ in their texts and numbers share a template")
     func template() throws {
-        func template(_ text: String) throws -> FilterExpression { try FilterExpression(parsing: text).template().template }
+        func template(_ text: String) throws -> FilterExpression {
+            try FilterExpression(parsing: text).template().template
+        }
         #expect(try template("a = 'x' && b > 1") == template("a = 'y' && b > 2"))
         #expect(try template("a = 'x'") != template("a = ''"))
         #expect(try template("a = 'x'") != template("a = 1"))

@@ -90,9 +90,13 @@ import Testing
 
     @Test("an equality of a column and a value can use an index")
     func index() throws {
-        try fixture.connection.execute("CREATE INDEX posts_author ON posts (author); CREATE INDEX comments_post ON comments (post)")
+        try fixture.connection.execute(
+            "CREATE INDEX posts_author ON posts (author); CREATE INDEX comments_post ON comments (post)")
         let request = try fixture.request(as: "u1")
-        for rule in ["author = @request.auth.id", "comments_via_post.score ?= 5 && author = 'u1'", "@collection.comments.post ?= id && author = 'u1'"] {
+        for rule in [
+            "author = @request.auth.id", "comments_via_post.score ?= 5 && author = 'u1'",
+            "@collection.comments.post ?= id && author = 'u1'",
+        ] {
             let plan = try fixture.plan(rule: rule, as: request)
             let steps = try fixture.connection.rows(
                 "EXPLAIN QUERY PLAN " + plan.sql, plan.values(for: request, extra: [1, 0]))

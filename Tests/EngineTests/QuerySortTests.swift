@@ -31,7 +31,8 @@ import Testing
     @Test(
         "refuses what cannot be sorted by",
         arguments: [
-            "nope", "-", "title,,id", "null", "true", "1", "hid", "vault.note", "@now", "@request.auth.id", "author.secret",
+            "nope", "-", "title,,id", "null", "true", "1", "hid", "vault.note", "@now", "@request.auth.id",
+            "author.secret",
             "geoDistance(1,2,3,4)", "stars,stars,stars,stars,stars,stars,stars,stars,stars",
         ])
     func refused(_ sort: String) {

@@ -29,7 +29,9 @@ extension FieldResolver {
             return .parameter(.literal(position, isPattern: false), isEmpty: isEmpty)
         case .function(let name, let arguments): return try call(name, arguments)
         case .identifier(let name):
-            if let macro = FilterMacro(rawValue: name) { return .parameter(.macro(macro, isPattern: false), isEmpty: false) }
+            if let macro = FilterMacro(rawValue: name) {
+                return .parameter(.macro(macro, isPattern: false), isEmpty: false)
+            }
             do {
                 return try resolve(name)
             } catch {

@@ -116,7 +116,9 @@ struct FieldResolver {
         func isWord(_ byte: UInt8) -> Bool {
             FilterLexer.isLetter(byte) || FilterLexer.isDigit(byte) || byte == UInt8(ascii: "_")
         }
-        func isPathByte(_ byte: UInt8) -> Bool { isWord(byte) || byte == UInt8(ascii: ".") || byte == UInt8(ascii: ":") }
+        func isPathByte(_ byte: UInt8) -> Bool {
+            isWord(byte) || byte == UInt8(ascii: ".") || byte == UInt8(ascii: ":")
+        }
         guard let first = name.utf8.first, let last = name.utf8.last else { return false }
         if isWord(first) { return name.utf8.allSatisfy(isPathByte) }
         if name == "@request.context" || name == "@request.method" { return true }

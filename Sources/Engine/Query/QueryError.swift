@@ -1,4 +1,5 @@
-/// Why a filter, rule or sort makes no query. The reason is for the log; a client is told no more than PocketBase tells.
+/// Why a filter, rule or sort makes no query. The reason is for the log; a client is told no more than PocketBase
+/// tells.
 package struct QueryError: Error, Sendable, Equatable, CustomStringConvertible {
     package let reason: String
 

@@ -77,8 +77,8 @@ extension Value {
     /// The text of the JSON document that this value is.
     var asDocument: Value {
         switch self {
-        case .null, .json: self
-        case .bool, .number, .text: .json(asJSON.serialized())
+        case .json: self
+        case .null, .bool, .number, .text: .json(asJSON.serialized())
         }
     }
 }

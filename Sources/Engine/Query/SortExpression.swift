@@ -13,7 +13,9 @@ package struct SortExpression: Sendable, Equatable {
         for part in text.utf8.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false) {
             guard keys.count < QueryLimits.sortKeys else { throw QueryError("too many sort keys") }
             var name = Substring(part)
-            while let first = name.unicodeScalars.first, first.properties.isWhitespace { name.unicodeScalars.removeFirst() }
+            while let first = name.unicodeScalars.first, first.properties.isWhitespace {
+                name.unicodeScalars.removeFirst()
+            }
             while let last = name.unicodeScalars.last, last.properties.isWhitespace { name.unicodeScalars.removeLast() }
             let isDescending = name.utf8.first == UInt8(ascii: "-")
             if isDescending || name.utf8.first == UInt8(ascii: "+") { name.unicodeScalars.removeFirst() }
