@@ -42,11 +42,10 @@ final class OtherWriters: Sendable {
         options.cacheKiB = 200
         options.statementCacheSize = 4
         guard let connection = try? Connection(path: path, access: .readOnly, configuration: options) else { return }
-        var last = connection.dataVersion
+        guard var last = try? connection.dataVersion else { return }
         while !state.withLock({ $0.isStopped }) {
             _ = wakeup.wait(seconds: 1) { state.withLock { $0.isStopped } }
-            let version = connection.dataVersion
-            if version == last { continue }
+            guard let version = try? connection.dataVersion, version != last else { continue }
             last = version
             try? check(connection)
             for action in state.withLock({ $0.actions }) { action() }
