@@ -53,7 +53,7 @@ extension Services {
     }
 
     /// Counts a request against the limits of its path.
-    private func checkRate(_ request: Request) throws {
+    func checkRate(_ request: Request) throws {
         let identity = request[IdentityKey.self]?.record
         if identity?.collection.isSuperusers ?? false { return }
         guard
@@ -65,12 +65,18 @@ extension Services {
 
     /// Counts a request against the limits of a collection's action (`posts:create`, `*:create`).
     package func checkRate(_ exchange: Exchange, _ collection: Collection, _ action: String) throws {
+        try checkRate(exchange, collection, [action])
+    }
+
+    /// The same for an action with several names, the closest first.
+    func checkRate(_ exchange: Exchange, _ collection: Collection, _ actions: [String]) throws {
         guard engine.settings.snapshot.settings.rateLimits.enabled, !exchange.isSuperuser else { return }
         guard
             limiter.check(
-                tags: [collection.name + ":" + action, "*:" + action], path: exchange.request.path,
+                tags: actions.map { collection.name + ":" + $0 } + actions.map { "*:" + $0 },
+                path: exchange.request.path,
                 method: exchange.request.method.rawValue, isGuest: exchange.auth == nil,
-                ip: realIP(exchange.request), scope: collection.id + exchange.request.routePattern + action)
+                ip: realIP(exchange.request), scope: collection.id + exchange.request.routePattern + actions.joined())
         else { throw ServiceError.tooMany() }
     }
 

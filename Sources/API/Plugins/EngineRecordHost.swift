@@ -123,6 +123,9 @@ package final class EngineRecordHost: RecordHost {
     }
 
     package func export(_ record: Record, audience: RecordAudience, expand: String, fields: String) throws -> String {
+        // Identities are shared by all requests of a token: what expanding and showing leave in a record is this
+        // answer's own.
+        let record = Record(copying: record)
         var info = RequestInfo()
         switch audience {
         case .everyone: break
@@ -136,7 +139,19 @@ package final class EngineRecordHost: RecordHost {
     }
 
     package func matches(_ record: Record, rule: String, auth: Record?, context: String) throws -> Bool {
-        let info = RequestInfo(context: context, auth: auth)
+        try matches(record, rule: rule, auth: auth, context: context, request: nil)
+    }
+
+    package func matches(
+        _ record: Record, rule: String, auth: Record?, context: String, request: (any PluginRequestSource)?
+    ) throws -> Bool {
+        var info = RequestInfo(context: context, auth: auth)
+        if rule.contains("@request."), let exchange = (request as? PluginRequest)?.exchange {
+            info = exchange.completeInfo()
+            info.context = context
+            info.auth = auth
+            if rule.contains("@request.body") { info.body = (try? BodyReader.read(exchange.request).values) ?? [] }
+        }
         let plan = try RecordQuery.matches(
             record.collection, schema: engine.schema, rule: rule, request: info, cache: engine.plans)
         return try engine.data.read { connection in

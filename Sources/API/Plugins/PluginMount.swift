@@ -31,9 +31,15 @@ package struct PluginMount {
         let limit = route.maxBodySize > 0 ? route.maxBodySize : 32 << 20
         let options = RouteOptions(body: .collect(maxBytes: limit))
         let services = self.services
+        let below = "/api/collections/{collection}/"
+        let isOfCollection = route.path.hasPrefix(below)
+        let actions = isOfCollection ? Self.collectionActions[String(route.path.dropFirst(below.count))] ?? [] : []
         router.add(route.method.isEmpty ? nil : HTTPMethod(rawValue: route.method), route.path, options: options) {
             request, responder in
             let exchange = Exchange(request: request, responder: responder, services: services)
+            if isOfCollection {
+                do { try Self.checkRate(exchange, actions) } catch { return exchange.fail(error) }
+            }
             if let refusal = Self.refusal(route.audience, exchange) { return exchange.fail(refusal) }
             let source = PluginRequest(exchange)
             switch route.run {
@@ -46,6 +52,31 @@ package struct PluginMount {
     private static func handle(_ route: PluginRoute, _ source: PluginRequest) {
         guard let pending = route.handle(source) else { return }
         source.exchange.request.onClose { pending.cancel() }
+    }
+
+    /// The names by which the settings' rate limits know what plugins do with a collection, by the end of the path.
+    private static let collectionActions = [
+        "auth-methods": ["listAuthMethods"], "auth-refresh": ["authRefresh"],
+        "auth-with-password": ["authWithPassword", "auth"], "auth-with-oauth2": ["authWithOAuth2", "auth"],
+        "auth-with-otp": ["authWithOTP", "auth"], "auth-with-saml": ["authWithSAML", "auth"],
+        "request-otp": ["requestOTP"], "request-password-reset": ["requestPasswordReset"],
+        "confirm-password-reset": ["confirmPasswordReset"], "request-verification": ["requestVerification"],
+        "confirm-verification": ["confirmVerification"], "request-email-change": ["requestEmailChange"],
+        "confirm-email-change": ["confirmEmailChange"],
+    ]
+
+    /// Counts a request to a route below a collection, which the gate leaves to the route.
+    private static func checkRate(_ exchange: Exchange, _ actions: [String]) throws {
+        guard !actions.isEmpty else {
+            if exchange.engine.settings.snapshot.settings.rateLimits.enabled {
+                try exchange.services.checkRate(exchange.request)
+            }
+            return
+        }
+        guard let collection = exchange.engine.schema.collection(exchange.parameter("collection")) else {
+            throw ServiceError.notFound("Missing or invalid collection context.")
+        }
+        try exchange.services.checkRate(exchange, collection, actions)
     }
 
     private static func refusal(_ audience: PluginAudience, _ exchange: Exchange) -> ServiceError? {

@@ -32,6 +32,14 @@ package final class Record: @unchecked Sendable {
         original = values
     }
 
+    /// The same values in a record of its own, without what expanding and showing left in the other.
+    package init(copying other: Record) {
+        collection = other.collection
+        values = other.values
+        original = other.original
+        extra = other.extra
+    }
+
     package var isNew: Bool { original == nil }
 
     package var id: String {

@@ -53,6 +53,8 @@ final class PluginCall: @unchecked Sendable {
     /// The collections that functions without a transaction see, where they are not the committed ones.
     var schema: Schema?
     var event: (any PluginEvent)?
+    /// The request that the call is about, for rules that look at it.
+    var source: (any PluginRequestSource)?
     private var didNext = false
     private var exchange: PluginExchange?
     /// Record handles made during this call, released with it.
@@ -91,6 +93,7 @@ final class PluginCall: @unchecked Sendable {
         if record != nil { record = nil }
         if transaction != nil { transaction = nil }
         if schema != nil { schema = nil }
+        if source != nil { source = nil }
         if event != nil {
             event = nil
             didNext = false
@@ -244,9 +247,9 @@ extension PluginCall {
         guard let refusal = hostError as? ServiceError else { return words }
         var reasons: [String] = []
         for (field, tree) in refusal.data.sorted(by: { $0.key < $1.key }) {
-            if case .failure(let failure) = tree { reasons.append("\(field): \(failure.message)") }
+            if case .failure(let failure) = tree { reasons.append("\(field): \(Sentence.make(failure.message))") }
         }
-        let reason = reasons.isEmpty ? refusal.message : reasons.joined(separator: "; ")
+        let reason = reasons.isEmpty ? Sentence.make(refusal.message) : reasons.joined(separator: "; ")
         return words.isEmpty ? reason : "\(words): \(reason)"
     }
 

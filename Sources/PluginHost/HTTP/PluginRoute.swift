@@ -44,6 +44,7 @@ package struct PluginRoute: Sendable {
         ThreadRole.with(run == .loop ? .loop : .worker) {
             let exchange = PluginExchange(
                 source: source, plugin: plugin, call: SharedCalls.take(plugin), user: user, cancelled: cancel)
+            exchange.call.source = source
             let status = handler(user.pointer, exchange.call.pointer, roost_request(id: exchange.handle))
             if status == ROOST_PENDING { return exchange.handlerReturned(isPending: true) ? exchange : nil }
             if !exchange.isAnswered, exchange.claimAnswer() {
@@ -93,6 +94,7 @@ package struct PluginMiddleware: Sendable {
         ThreadRole.with(run == .loop ? .loop : .worker) {
             let exchange = PluginExchange(
                 source: source, plugin: plugin, call: SharedCalls.take(plugin), user: user, cancelled: cancel)
+            exchange.call.source = source
             let status = handler(user.pointer, exchange.call.pointer, roost_request(id: exchange.handle))
             if status == ROOST_PENDING {
                 return exchange.handlerReturned(isPending: true) ? .pending(exchange) : .answered

@@ -49,4 +49,16 @@ package protocol RecordHost: Sendable {
     func export(_ record: Record, audience: RecordAudience, expand: String, fields: String) throws -> String
     /// Whether a rule matches a stored record as an identity sees it.
     func matches(_ record: Record, rule: String, auth: Record?, context: String) throws -> Bool
+    /// The same during a request, which the rule may look at.
+    func matches(
+        _ record: Record, rule: String, auth: Record?, context: String, request: (any PluginRequestSource)?
+    ) throws -> Bool
+}
+
+extension RecordHost {
+    package func matches(
+        _ record: Record, rule: String, auth: Record?, context: String, request: (any PluginRequestSource)?
+    ) throws -> Bool {
+        try matches(record, rule: rule, auth: auth, context: context)
+    }
 }

@@ -126,7 +126,7 @@ enum RecordsTable {
             matches: { call, record, rule, auth, context, out in
                 guard let out else { return ROOST_EINVALID }
                 out.pointee = 0
-                return RecordsTable.run(call, waits: false) { _, records in
+                return RecordsTable.run(call, waits: false) { call, records in
                     guard let record = RecordsTable.record(record) else { return ROOST_ESTALE }
                     var identity: Record?
                     if auth.id != 0 {
@@ -134,7 +134,9 @@ enum RecordsTable {
                         if identity == nil { return ROOST_ESTALE }
                     }
                     guard let rule = rule.text, let context = context.text else { return ROOST_EINVALID }
-                    let isMatch = try records.matches(record, rule: rule, auth: identity, context: context)
+                    let isMatch = try records.matches(
+                        record, rule: rule, auth: identity, context: context,
+                        request: call.source ?? call.event?.request)
                     out.pointee = isMatch ? 1 : 0
                     return ROOST_OK
                 }
