@@ -34,6 +34,8 @@ final class AuthCollection: Sendable {
     let mfa: TimedOption
     let mfaRule: String
     let otp: TimedOption
+    /// Whether records are told of a sign-in from somewhere new.
+    let hasAlerts: Bool
     let hasOAuth2: Bool
     let authToken: Token
 
@@ -60,6 +62,7 @@ final class AuthCollection: Sendable {
         mfa = TimedOption(document["mfa"])
         mfaRule = document["mfa"]?["rule"]?.stringValue ?? ""
         otp = TimedOption(document["otp"])
+        hasAlerts = document["authAlert"]?["enabled"]?.boolValue ?? false
         hasOAuth2 = document["oauth2"]?["enabled"]?.boolValue ?? false
         authToken = Token(
             secret: document["authToken"]?["secret"]?.stringValue ?? "",

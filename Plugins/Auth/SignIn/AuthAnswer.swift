@@ -39,6 +39,7 @@ enum AuthAnswer {
         if let method, let pending = try SecondFactor.check(record, collection, method, request, context: context) {
             return line(.json(["mfaId": .string(pending)], status: 401))
         }
+        if method != nil, collection.hasAlerts { SignInOrigins.note(record, request) }
         let audience: Record.Audience = collection.isSuperusers ? .superuser : .owner
         let shown = try record.export(for: audience, expand: request.query("expand") ?? "")
         var writer = JSONWriter(capacity: shown.utf8.count + token.utf8.count + 32)
