@@ -40,12 +40,12 @@ final class CFieldInstance: FieldInstance, @unchecked Sendable {
                 var output = roost_value()
                 let given = input
                 let status = normalise(opened, &context, &input, &output)
-                if status == ROOST_UNCHANGED { return accept(value, "normalise") }
+                if status == ROOST_UNCHANGED { return accept(value, or: shape.zero, "normalise") }
                 guard status == ROOST_OK else {
                     complain("normalise", "status \(status)")
                     return shape.zero
                 }
-                return read(output, like: given, value, "normalise")
+                return read(output, like: given, value, or: shape.zero, "normalise")
             }
         }
     }
@@ -65,7 +65,7 @@ final class CFieldInstance: FieldInstance, @unchecked Sendable {
                     switch status {
                     case ROOST_UNCHANGED: return current
                     case ROOST_EUNSUPPORTED: return nil
-                    case ROOST_OK: return read(output, like: given, current, "modify")
+                    case ROOST_OK: return read(output, like: given, current, or: current, "modify")
                     default:
                         complain("modify", "status \(status)")
                         return current
@@ -123,24 +123,26 @@ final class CFieldInstance: FieldInstance, @unchecked Sendable {
         }
     }
 
-    /// Reads what the plugin gave for `original`, which it saw as `given`.
-    private func read(_ output: roost_value, like given: roost_value, _ original: Value, _ function: String) -> Value {
+    /// Reads what the plugin gave for `original`, which it saw as `given`; `other` stands for what makes no sense.
+    private func read(
+        _ output: roost_value, like given: roost_value, _ original: Value, or other: Value, _ function: String
+    ) -> Value {
         // The input given back needs no look: it is checked already.
         if output.kind == given.kind, output.kind >= ROOST_TEXT, output.bytes.isSame(given.bytes) {
-            return accept(original, function)
+            return accept(original, or: other, function)
         }
         guard let value = Value(output) else {
             complain(function, "a value that is none (kind \(output.kind))")
-            return shape.zero
+            return other
         }
-        return accept(value, function)
+        return accept(value, or: other, function)
     }
 
     /// The value, if the column may hold it.
-    private func accept(_ value: Value, _ function: String) -> Value {
+    private func accept(_ value: Value, or other: Value, _ function: String) -> Value {
         if shape.form.admits(value) { return value }
         complain(function, "a value that does not fit the form \(shape.form)")
-        return shape.zero
+        return other
     }
 
     private func complain(_ function: String, _ what: String) {
