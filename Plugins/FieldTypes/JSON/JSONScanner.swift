@@ -112,10 +112,17 @@ struct JSONScanner {
             case 0..<0x20:
                 return false
             default:
-                take()
+                takePlain()
             }
         }
         return false
+    }
+
+    /// Takes the characters of a string that need no look, at once.
+    private mutating func takePlain() {
+        let start = position
+        while let byte = peek, byte >= 0x20, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\") { position += 1 }
+        output.append(contentsOf: bytes[start..<position])
     }
 
     private mutating func escape() -> Bool {

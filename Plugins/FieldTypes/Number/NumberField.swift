@@ -1,6 +1,7 @@
 import PluginKit
 
-/// A number. 0 is what PocketBase calls empty: limits do not apply to it.
+/// A number. 0 is what PocketBase calls empty: limits do not apply to it. What is infinite or no number ("inf", or a sum
+/// beyond all bounds) is null until `validate` refuses it.
 struct NumberField: FieldType {
     static let id = "number"
     static let settings: [FieldSetting] = [
@@ -22,22 +23,23 @@ struct NumberField: FieldType {
     var shape: FieldShape { FieldShape(column: "NUMERIC DEFAULT 0 NOT NULL", form: .number, zero: .number(0)) }
 
     func normalise(_ value: BorrowedValue) -> Normalised {
-        value.number == nil ? .changed(.number(Cast.number(value))) : .unchanged
+        value.number == nil ? .changed(Self.value(Cast.number(value))) : .unchanged
     }
+
+    private static func value(_ number: Double) -> Value { number.isFinite ? .number(number) : .null }
 
     func modify(
         _ modifier: FieldModifier, current: BorrowedValue, operand: BorrowedValue, in context: FieldContext
     ) throws -> Value? {
         switch modifier {
-        case .append: .number(Cast.number(current) + Cast.number(operand))
-        case .remove: .number(Cast.number(current) - Cast.number(operand))
+        case .append: Self.value(Cast.number(current) + Cast.number(operand))
+        case .remove: Self.value(Cast.number(current) - Cast.number(operand))
         case .prepend, .autogenerate: nil
         }
     }
 
     func validate(_ value: BorrowedValue, in context: FieldContext) throws {
-        guard let number = value.number else { throw Failure.unsupportedValue }
-        guard number.isFinite else {
+        guard let number = value.number else {
             throw Failure("validation_not_a_number", "The submitted number is not properly formatted")
         }
         if number == 0 {

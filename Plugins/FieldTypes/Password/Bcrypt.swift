@@ -27,7 +27,9 @@ enum Bcrypt {
     ///   - salt: 16 random bytes.
     static func hash(_ password: String, cost: Int, salt: [UInt8]) throws -> String {
         // A NUL would end the password early for libcrypt, and so make all with the same beginning equal.
-        guard salt.count == 16, !password.utf8.contains(0) else { throw Failure.invalidValue }
+        guard salt.count == 16, (4...31).contains(cost), !password.utf8.contains(0), password.utf8.count <= 72 else {
+            throw Failure.invalidValue
+        }
         // Under "$2a$" libcrypt hashes a few passwords with 8-bit characters differently from everybody else (a guard
         // against hashes of an old bug of its own); under "$2b$" it does what Go does and calls "$2a$".
         let setting = "$2b$" + (cost < 10 ? "0" : "") + String(cost) + "$" + encode(salt)

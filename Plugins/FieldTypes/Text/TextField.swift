@@ -46,8 +46,9 @@ struct TextField: FieldType {
     ) throws -> Value? {
         guard modifier == .autogenerate else { return nil }
         let prefix = Cast.text(operand)
-        if autogeneratePattern.isEmpty { return .text(prefix) }
-        return .text(prefix + (try context.random(matching: autogeneratePattern)))
+        // A pattern that nothing can be generated from adds nothing.
+        let generated = autogeneratePattern.isEmpty ? nil : try? context.random(matching: autogeneratePattern)
+        return .text(prefix + (generated ?? ""))
     }
 
     func intercept(_ moment: Moments, in context: FieldContext) throws {
