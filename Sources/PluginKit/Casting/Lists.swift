@@ -155,7 +155,7 @@ private struct StringArrayReader {
 
     private mutating func readMember() -> Bool {
         skipSpace()
-        if bytes[position...].starts(with: "null".utf8) {
+        if peek == UInt8(ascii: "n"), bytes[position...].starts(with: "null".utf8) {
             isPlain = false
             position += 4
             return true

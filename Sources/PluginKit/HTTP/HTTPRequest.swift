@@ -92,6 +92,8 @@ public struct HTTPRequest: @unchecked Sendable {
         case let error as HostError where error.isNotFound: answer = .notFound()
         case let error as HostError where error.isRefusal: answer = .badRequest()
         case let error as HostError where error.isStale: return
+        // The client is gone, and nobody waits for an answer.
+        case is CancellationError where !isOpen: return
         default:
             host.log.error("A plugin's handler failed", ["error": .string(String(describing: error))])
             answer = ServiceError(status: 500)
