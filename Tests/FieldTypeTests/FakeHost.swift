@@ -17,7 +17,8 @@ final class FakeHost {
     }
 
     nonisolated(unsafe) static var failures: [Noted] = []
-    nonisolated(unsafe) static var registered: [(type: UnsafePointer<roost_field_type_v1>, instance: UnsafeMutableRawPointer?)] = []
+    nonisolated(unsafe) static var registered:
+        [(type: UnsafePointer<roost_field_type_v1>, instance: UnsafeMutableRawPointer?)] = []
     nonisolated(unsafe) static var record: [String: Held] = [:]
     nonisolated(unsafe) static var original: [String: Held]?
     nonisolated(unsafe) static var existing: Set<String> = []

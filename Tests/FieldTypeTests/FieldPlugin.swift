@@ -35,7 +35,8 @@ final class FieldPlugin {
     }()
 
     private init(_ path: String) throws {
-        guard let library = dlopen(path, RTLD_NOW | RTLD_LOCAL), let symbol = dlsym(library, "roost_plugin_entry") else {
+        guard let library = dlopen(path, RTLD_NOW | RTLD_LOCAL), let symbol = dlsym(library, "roost_plugin_entry")
+        else {
             throw LoadError(message: String(cString: dlerror()))
         }
         guard let descriptor = unsafeBitCast(symbol, to: Entry.self)()?.pointee else {

@@ -199,7 +199,12 @@ extension OracleTests {
             #expect(field.validate(field.normalise(["old.txt", "new.png"]))?.code == "validation_invalid_file")
             func upload(_ size: Int, _ type: String) {
                 let uploads: JSON = [
-                    "it": [["name": "new.png", "originalName": "n.png", "size": .number(Double(size)), "type": .string(type)]]
+                    "it": [
+                        [
+                            "name": "new.png", "originalName": "n.png", "size": .number(Double(size)),
+                            "type": .string(type),
+                        ]
+                    ]
                 ]
                 FakeHost.record = ["extra:@uploads": FakeHost.Held(uploads)]
             }

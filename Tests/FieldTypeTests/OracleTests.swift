@@ -39,7 +39,8 @@ struct OracleTests {
             if lastSettings != settings {
                 lastSettings = settings
                 created = []
-                open = try FieldPlugin.type(item["type"]?.stringValue ?? "").open(settings, name: name == "id" ? "id" : "it")
+                open = try FieldPlugin.type(item["type"]?.stringValue ?? "").open(
+                    settings, name: name == "id" ? "id" : "it")
             }
             guard let open, let input = item["input"] else { continue }
             FakeHost.existing = name == "id" ? created : ["kept1", "kept2", "kept3"]

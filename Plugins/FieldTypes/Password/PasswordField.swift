@@ -65,7 +65,9 @@ struct PasswordField: FieldType {
     /// Whether the value is a hash already: the stored one, or one made by an earlier try to save the same record. What
     /// only looks like a hash is a password: else anybody could choose a hash that takes hours to check.
     private func isHash(_ value: BorrowedValue, _ context: FieldContext) throws -> Bool {
-        if !context.isNew, let stored = try context.original()?.text, value.utf8.elementsEqual(stored.utf8) { return true }
+        if !context.isNew, let stored = try context.original()?.text, value.utf8.elementsEqual(stored.utf8) {
+            return true
+        }
         guard value.utf8.starts(with: "$2".utf8), let text = value.text else { return false }
         return Bcrypt.isRemembered(text)
     }

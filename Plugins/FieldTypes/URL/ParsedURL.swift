@@ -64,7 +64,9 @@ struct ParsedURL {
             port = host[colon...]
         }
         if let first = port.first {
-            guard first == UInt8(ascii: ":"), port.dropFirst().allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }) else { return nil }
+            guard first == UInt8(ascii: ":"), port.dropFirst().allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }) else {
+                return nil
+            }
         }
         let marks = Array("!$&'()*+,;=:[]<>\"-_.~%".utf8)
         guard host.allSatisfy({ $0 >= 0x80 || isWord($0) || marks.contains($0) }) else { return nil }
@@ -86,7 +88,9 @@ struct ParsedURL {
                 result.append(byte)
                 continue
             }
-            guard let high = rest.popFirst().flatMap(digit), let low = rest.popFirst().flatMap(digit) else { return nil }
+            guard let high = rest.popFirst().flatMap(digit), let low = rest.popFirst().flatMap(digit) else {
+                return nil
+            }
             let value = high << 4 | low
             if isHost, value < 0x80, value != UInt8(ascii: "%") { return nil }
             result.append(value)

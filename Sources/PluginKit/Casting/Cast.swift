@@ -41,7 +41,8 @@ public enum Cast {
         let mantissa = description[..<mark]
         let sign = mantissa.hasPrefix("-") ? "-" : ""
         let digits = mantissa.filter { $0.isNumber }
-        let point = (mantissa.firstIndex(of: ".").map { mantissa[..<$0].filter(\.isNumber).count } ?? digits.count)
+        let point =
+            (mantissa.firstIndex(of: ".").map { mantissa[..<$0].filter(\.isNumber).count } ?? digits.count)
             + exponent
         // "1.0" has a digit that says nothing.
         let significant = mantissa.hasSuffix(".0") ? String(digits.dropLast()) : digits
