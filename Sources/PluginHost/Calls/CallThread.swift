@@ -24,14 +24,14 @@ final class CallThread {
         return thread
     }
 
-    var role = ThreadRole.unknown
+    @exclusivity(unchecked) var role = ThreadRole.unknown
 
     /// Frame handles: the top bit, 23 bits of the thread, 40 bits that count.
     private let prefix: UInt64
-    private var lastFrame: UInt64 = 0
+    @exclusivity(unchecked) private var lastFrame: UInt64 = 0
     /// Calls that are kept for the next time; the first `depth` of them are running.
-    private var calls: [PluginCall] = []
-    private var depth = 0
+    @exclusivity(unchecked) private var calls: [PluginCall] = []
+    @exclusivity(unchecked) private var depth = 0
 
     private init() {
         let number = Self.lastNumber.add(1, ordering: .relaxed).newValue

@@ -35,30 +35,51 @@ final class PluginCall: @unchecked Sendable {
     }
 
     /// Whether the call is running, so that a late use is an error and no crash.
-    private(set) var isActive = false
-    private(set) var frame: UInt64 = 0
+    // A value passes here on its way to each field type, so that these are not counted and not checked for overlapping
+    // accesses: plugins live for ever, and a call is one thread's.
+    @exclusivity(unchecked) private(set) var isActive = false
+    @exclusivity(unchecked) private(set) var frame: UInt64 = 0
+    @exclusivity(unchecked) private(set) unowned(unsafe) var owner: LoadedPlugin?
+    /// The context of the field that the call is about: the engine's, there until the call returns.
+    @exclusivity(unchecked) var field: UnsafePointer<FieldContext>?
+    /// Whether there is anything of what follows to be let go of at the end.
+    @exclusivity(unchecked) private var isPlain = true
     private let shared: Bool
     private let lock = Mutex<Void>(())
     private let arena = ScratchArena()
-    private(set) var owner: LoadedPlugin?
 
-    private(set) var failure: Failure?
-    private(set) var fieldFailures: [(field: String, failure: FieldFailure)] = []
+    private(set) var failure: Failure? { didSet { isPlain = false } }
+    private(set) var fieldFailures: [(field: String, failure: FieldFailure)] = [] { didSet { isPlain = false } }
     /// The error of the host's that made a function of a table fail: given on as it is when the plugin passes it on.
-    var hostError: (any Error)?
+    var hostError: (any Error)? { didSet { isPlain = false } }
 
     // What the frame's handle names.
-    var record: Record?
-    var transaction: RecordTransaction?
+    private var ownRecord: Record? { didSet { isPlain = false } }
+    private var ownTransaction: RecordTransaction? { didSet { isPlain = false } }
     /// The collections that functions without a transaction see, where they are not the committed ones.
-    var schema: Schema?
-    var event: (any PluginEvent)?
+    var schema: Schema? { didSet { isPlain = false } }
+    var event: (any PluginEvent)? { didSet { isPlain = false } }
     /// The request that the call is about, for rules that look at it.
-    var source: (any PluginRequestSource)?
+    var source: (any PluginRequestSource)? { didSet { isPlain = false } }
     private var didNext = false
     private var exchange: PluginExchange?
     /// Record handles made during this call, released with it.
-    private var records: [UInt64] = []
+    private var records: [UInt64] = [] { didSet { isPlain = false } }
+
+    /// The record that the call is about.
+    var record: Record? {
+        get { field?.pointee.record ?? ownRecord }
+        set { ownRecord = newValue }
+    }
+
+    /// The transaction that the call is in.
+    var transaction: RecordTransaction? {
+        get {
+            field.map { RecordTransaction(connection: $0.pointee.connection, schema: $0.pointee.schema) }
+                ?? ownTransaction
+        }
+        set { ownTransaction = newValue }
+    }
 
     init(isShared: Bool = false) { shared = isShared }
 
@@ -86,12 +107,14 @@ final class PluginCall: @unchecked Sendable {
     private func reset() {
         isActive = false
         frame = 0
+        field = nil
         arena.reset()
+        if isPlain { return }
         if failure != nil { failure = nil }
         if !fieldFailures.isEmpty { fieldFailures.removeAll() }
         if hostError != nil { hostError = nil }
-        if record != nil { record = nil }
-        if transaction != nil { transaction = nil }
+        if ownRecord != nil { ownRecord = nil }
+        if ownTransaction != nil { ownTransaction = nil }
         if schema != nil { schema = nil }
         if source != nil { source = nil }
         if event != nil {
@@ -102,6 +125,7 @@ final class PluginCall: @unchecked Sendable {
             for handle in records { RecordHandles.table.remove(handle) }
             records.removeAll(keepingCapacity: true)
         }
+        isPlain = true
     }
 
     private func locked<R>(_ body: () -> R) -> R {

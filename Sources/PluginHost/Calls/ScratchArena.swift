@@ -8,9 +8,9 @@ final class ScratchArena {
 
     private let first: UnsafeMutableRawPointer?
     private var chunk: UnsafeMutableRawPointer?
-    private var used = 0
+    @exclusivity(unchecked) private var used = 0
     private var capacity = 0
-    private var total = 0
+    @exclusivity(unchecked) private var total = 0
     private var others: [UnsafeMutableRawPointer] = []
 
     init() {
@@ -45,6 +45,7 @@ final class ScratchArena {
 
     /// Takes everything back.
     func reset() {
+        if total == 0 { return }
         used = 0
         total = 0
         if others.isEmpty { return }

@@ -79,7 +79,7 @@ final class CFieldInstance: FieldInstance, @unchecked Sendable {
         guard plugin.isUsable else { return Self.unusable(type.id) }
         guard let validate = table.validate else { return nil }
         return withCall(plugin) { call in
-            withContext(context, call, moment: []) { crossing in
+            withContext(context, call, moment: 0) { crossing in
                 withABIValue(value) { input in
                     let status = validate(opened, &crossing, &input)
                     if status >= 0 { return nil }
@@ -96,7 +96,7 @@ final class CFieldInstance: FieldInstance, @unchecked Sendable {
         guard plugin.isUsable else { throw ServiceError.validation("", [fieldName: Self.unusable(type.id)]) }
         guard let intercept = table.intercept else { return }
         try withCall(plugin) { call in
-            try withContext(context, call, moment: moment) { crossing in
+            try withContext(context, call, moment: moment.rawValue) { crossing in
                 let status = intercept(opened, &crossing)
                 if status < 0 { throw call.error(status, field: fieldName) }
             }
@@ -105,21 +105,22 @@ final class CFieldInstance: FieldInstance, @unchecked Sendable {
 
     /// Calls `body` with the context of a call about a record.
     private func withContext<R>(
-        _ context: FieldContext, _ call: PluginCall, moment: RecordMoments,
+        _ context: FieldContext, _ call: PluginCall, moment: UInt32,
         _ body: (inout roost_field_context) throws -> R
     ) rethrows -> R {
-        call.record = context.record
-        call.transaction = RecordTransaction(connection: context.connection, schema: context.schema)
-        return try withBytes(context.record.collection.id) { collection in
-            var crossing = roost_field_context()
-            crossing.call = call.pointer
-            crossing.name = name.bytes
-            crossing.collection = collection
-            crossing.record = roost_record(id: call.frame)
-            crossing.is_new = context.record.isNew ? 1 : 0
-            crossing.moment = moment.rawValue
-            crossing.transaction = roost_transaction(id: call.frame)
-            return try body(&crossing)
+        try withUnsafePointer(to: context) { pointer in
+            call.field = pointer
+            return try withBytes(context.record.collection.id) { collection in
+                var crossing = roost_field_context()
+                crossing.call = call.pointer
+                crossing.name = name.bytes
+                crossing.collection = collection
+                crossing.record = roost_record(id: call.frame)
+                crossing.is_new = context.record.isNew ? 1 : 0
+                crossing.moment = moment
+                crossing.transaction = roost_transaction(id: call.frame)
+                return try body(&crossing)
+            }
         }
     }
 

@@ -39,7 +39,7 @@ extension FieldShape {
                     collectionID: collection, cascadeDelete: shape.flags & ROOST_SHAPE_RELATION_CASCADE != 0,
                     isRequired: shape.flags & ROOST_SHAPE_RELATION_REQUIRED != 0),
             maxBodySize: Int(min(shape.max_body_size, 1 << 50)), moments: RecordMoments(rawValue: shape.moments),
-            isFile: shape.flags & ROOST_SHAPE_FILE != 0)
+            isFile: shape.flags & ROOST_SHAPE_FILE != 0, isReadOnly: shape.flags & ROOST_SHAPE_READ_ONLY != 0)
     }
 
     /// Whether a text may stand after a column's name in CREATE TABLE: it is put there as it is, so that it must not
