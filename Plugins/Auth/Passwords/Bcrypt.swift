@@ -4,9 +4,18 @@ import Glibc
 
 /// Checks bcrypt hashes by libcrypt. Slow by design: on worker threads only.
 enum Bcrypt {
-    /// Whether a password is that of a hash, of whatever cost. A hash of nothing fits no password.
-    static func verify(_ password: String, _ hash: String) -> Bool {
-        guard let tail = tail(of: hash), !password.isEmpty, !password.utf8.contains(0) else { return false }
+    /// Whether a password is that of a hash, of whatever cost. One hash is made in any case, so that the time does not
+    /// tell a missing hash, or a password that can be nobody's, from a wrong password.
+    ///
+    /// - Parameters:
+    ///   - hash: empty when there is none; it fits no password then.
+    ///   - cost: of the hash that is made when there is nothing to compare.
+    static func verify(_ password: String, _ hash: String, cost: Int) -> Bool {
+        // libcrypt ends a password at a NUL, and so would take it for the part before.
+        guard let tail = tail(of: hash), !password.isEmpty, !password.utf8.contains(0) else {
+            pretend(cost: cost)
+            return false
+        }
         guard let computed = crypt(password, setting: "$2b$" + tail), let own = self.tail(of: computed) else {
             return false
         }
@@ -17,8 +26,7 @@ enum Bcrypt {
         }
     }
 
-    /// Takes as long as a check against a hash of that cost.
-    static func pretend(cost: Int) {
+    private static func pretend(cost: Int) {
         _ = crypt("x", setting: "$2b$" + (cost < 10 ? "0" : "") + String(cost) + "$......................")
     }
 

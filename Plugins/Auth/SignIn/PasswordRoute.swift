@@ -5,7 +5,6 @@ enum PasswordRoute {
     private static let path = "/api/collections/{collection}/auth-with-password"
 
     static func add(to host: Host, _ collections: AuthCollections) throws {
-        // The body is three short texts.
         try host.route("POST", path, run: .worker) { request in
             try answer(request, try collections.authNamed(in: request))
         }
@@ -22,7 +21,9 @@ enum PasswordRoute {
         if let invalid = ServiceError.invalidForm(failures(identity, password, field, collection)) { throw invalid }
         let fields = field.isEmpty ? collection.identityFields : [field]
         let record = try find(identity, in: fields, of: collection, request.records)
-        guard try check(password, record, collection), let record else {
+        // Hashed for nobody too: the time must not tell who has an account.
+        let isRight = Bcrypt.verify(password, record?.text("password") ?? "", cost: collection.passwordCost)
+        guard isRight, let record else {
             throw ServiceError.badRequest("Failed to authenticate.")
         }
         let token = try AuthToken.make(for: record, of: collection)
@@ -47,17 +48,6 @@ enum PasswordRoute {
             failures["identityField"] = .notInList
         }
         return failures
-    }
-
-    /// Whether the password is the record's. Takes as long when there is no such record, or one without a password, so
-    /// that the time does not tell who has an account.
-    private static func check(_ password: String, _ record: Record?, _ collection: AuthCollection) throws -> Bool {
-        let hash = record?.text("password") ?? ""
-        if hash.isEmpty {
-            Bcrypt.pretend(cost: collection.passwordCost)
-            return false
-        }
-        return Bcrypt.verify(password, hash)
     }
 
     /// The record that an identity names. The e-mail address is looked at first, whatever the order of the fields.

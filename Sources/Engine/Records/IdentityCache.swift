@@ -55,7 +55,7 @@ package final class IdentityCache: Sendable {
         }
         if let known { return known }
         guard let provider = provider.withLock({ $0 }), let claims = provider.claims(token),
-            let collection = schema.collection(id: claims.collectionID), collection.isAuth,
+            let collection = schema.collection(claims.collectionID), collection.isAuth,
             let record = try? engine.data.read({ try $0.record(id: claims.recordID, in: collection) }),
             let expires = provider.verify(token, record: record), expires > now
         else { return nil }
