@@ -16,7 +16,9 @@ package final class Engine: Sendable {
         /// Threads for hooks, password hashes and slow reads.
         package var workerThreads: Int
 
-        package init(dataDirectory: String, encryptionKey: String? = nil, queryTimeout: Int = 30, workerThreads: Int = 16) {
+        package init(
+            dataDirectory: String, encryptionKey: String? = nil, queryTimeout: Int = 30, workerThreads: Int = 16
+        ) {
             self.dataDirectory = dataDirectory
             self.encryptionKey = encryptionKey
             self.queryTimeout = queryTimeout

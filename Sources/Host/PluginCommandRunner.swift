@@ -18,7 +18,8 @@ enum PluginCommandRunner {
             defer { server.stop() }
             guard let command = server.command(name) else {
                 Terminal.error(
-                    "Error: there is no command \"\(name)\": no plugin brings it. See `roost --help` and `roost plugin list`.")
+                    "Error: there is no command \"\(name)\": no plugin brings it. See `roost --help` and `roost plugin list`."
+                )
                 return 64
             }
             if own.contains("--help") || own.contains("-h") {

@@ -44,8 +44,10 @@ struct PluginsCommand: ParsableCommand {
         func fail(_ problem: PluginProblem) -> ExitCode {
             if isJSON {
                 Terminal.line(
-                    JSON.object(["error": ["kind": .string(problem.kind.rawValue), "message": .string(problem.message)]])
-                        .serialized())
+                    JSON.object([
+                        "error": ["kind": .string(problem.kind.rawValue), "message": .string(problem.message)]
+                    ])
+                    .serialized())
             } else {
                 Terminal.error(problem.message)
             }
@@ -88,7 +90,8 @@ struct PluginsCommand: ParsableCommand {
     }
 
     struct Install: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Copy a plugin into the plugins folder and enable it.")
+        static let configuration = CommandConfiguration(
+            abstract: "Copy a plugin into the plugins folder and enable it.")
         @OptionGroup var options: Options
         @Argument(help: "The plugin's folder, with plugin.json and the library.") var path: String
         @Option(help: "Capabilities to grant, separated by commas.") var grant: String = ""

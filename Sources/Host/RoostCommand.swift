@@ -15,10 +15,14 @@ struct GlobalOptions: ParsableArguments {
     @Option(name: .customLong("dir"), help: "The data folder.")
     var dataDirectory: String = "pb_data"
 
-    @Option(name: .customLong("pluginsDir"), help: "The folder of installed plugins (default: pb_plugins beside the data folder).")
+    @Option(
+        name: .customLong("pluginsDir"),
+        help: "The folder of installed plugins (default: pb_plugins beside the data folder).")
     var pluginsDirectory: String?
 
-    @Option(name: .customLong("encryptionEnv"), help: "The environment variable with the 32 characters that encrypt the settings.")
+    @Option(
+        name: .customLong("encryptionEnv"),
+        help: "The environment variable with the 32 characters that encrypt the settings.")
     var encryptionEnvironment: String = ""
 
     @Option(name: .customLong("queryTimeout"), help: "Seconds that a query may take.")

@@ -21,7 +21,8 @@ struct ServeCommand: ParsableCommand {
     var loops: Int = 0
 
     mutating func run() throws {
-        guard let colon = http.lastIndex(of: ":"), let port = Int(http[http.index(after: colon)...]), (0...65535).contains(port)
+        guard let colon = http.lastIndex(of: ":"), let port = Int(http[http.index(after: colon)...]),
+            (0...65535).contains(port)
         else { throw ValidationError("--http needs an address such as 127.0.0.1:8090, not \"\(http)\".") }
         var configuration = try global.serverConfiguration()
         configuration.host = String(http[..<colon])
@@ -41,7 +42,9 @@ struct ServeCommand: ParsableCommand {
             Terminal.line("└─ Dashboard: \(shown)/_/")
         } catch { Program.fail(error) }
         if !server.hasSuperuser {
-            Terminal.line("\n(!) There is no superuser yet. Make one with: roost superuser upsert EMAIL PASSWORD --dir \(configuration.dataDirectory)")
+            Terminal.line(
+                "\n(!) There is no superuser yet. Make one with: roost superuser upsert EMAIL PASSWORD --dir \(configuration.dataDirectory)"
+            )
         }
         Self.waitForEnd(of: server)
     }

@@ -73,7 +73,9 @@ package final class Server: Sendable {
         services = Services(engine: engine, identities: IdentityCache(engine: engine))
         plugins.services.records = EngineRecordHost(engine: engine)
         plugins.services.runOnWorker = { job in
-            if !engine.workers.run(job) { engine.logs.write(.error, "A plugin's work was refused: too much is waiting.") }
+            if !engine.workers.run(job) {
+                engine.logs.write(.error, "A plugin's work was refused: too much is waiting.")
+            }
         }
         report = plugins.start()
         web = Mutex(nil)

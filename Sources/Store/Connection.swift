@@ -292,7 +292,19 @@ package final class Connection: @unchecked Sendable {
             progress.pointee = saved
             installProgressHandler(handle, progress)
         }
-        return try body()
+        // Code between here and the statement, such as a plugin's, may have made something else of the error.
+        func stop() -> StoreError? {
+            guard let hit = progress.pointee.hit else { return nil }
+            return StoreError(kind: hit, code: SQLITE_INTERRUPT, message: "the time for the query is over")
+        }
+        let result: T
+        do {
+            result = try body()
+        } catch {
+            throw stop() ?? error
+        }
+        if let error = stop() { throw error }
+        return result
     }
 
     // MARK: Loans

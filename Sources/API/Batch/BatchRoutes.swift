@@ -45,7 +45,9 @@ package struct BatchRoutes: Sendable {
 
     /// Each request counts against the limits of its own collection.
     private func checkRate(_ exchange: Exchange, _ request: BatchRequest) throws {
-        guard let action = request.action, let collection = exchange.engine.schema.collection(action.collection) else { return }
+        guard let action = request.action, let collection = exchange.engine.schema.collection(action.collection) else {
+            return
+        }
         try services.checkRate(exchange, collection, action.kind.rawValue)
     }
 }
@@ -146,7 +148,8 @@ struct BatchRequest: Sendable {
         } else if url.utf8.count > 2000 {
             failures["url"] = .failure(
                 FieldFailure(
-                    "validation_length_too_long", "the length must be no more than 2000", params: ["max": 2000, "min": 0]))
+                    "validation_length_too_long", "the length must be no more than 2000",
+                    params: ["max": 2000, "min": 0]))
         }
         return failures
     }
@@ -184,7 +187,9 @@ struct Batch {
         var writer = JSONWriter(capacity: 256 * requests.count)
         writer.beginArray()
         for (index, request) in requests.enumerated() {
-            if exchange.request.isClosed || Timestamp.monotonic() > deadline { throw ServiceError.badRequest("Batch transaction failed.") }
+            if exchange.request.isClosed || Timestamp.monotonic() > deadline {
+                throw ServiceError.badRequest("Batch transaction failed.")
+            }
             do {
                 let (status, body) = try run(request)
                 writer.beginObject()
@@ -228,7 +233,7 @@ struct Batch {
     }
 
     private func run(_ request: BatchRequest) throws -> (status: Int, body: [UInt8]) {
-        guard var action = request.action else { throw ServiceError.badRequest() }
+        guard var action = request.action else { throw ServiceError.internal() }
         let connection = transaction.connection
         var service = service(request, action.query)
         let collection = try service.collection(action.collection)

@@ -17,7 +17,8 @@ package struct CollectionRoutes: Sendable {
         router.add(.get, base + "/{collection}", options: none, handler: services.superuserHandler(view))
         router.add(.patch, base + "/{collection}", handler: services.superuserHandler(update))
         router.add(.delete, base + "/{collection}", options: none, handler: services.superuserHandler(delete))
-        router.add(.delete, base + "/{collection}/truncate", options: none, handler: services.superuserHandler(truncate))
+        router.add(
+            .delete, base + "/{collection}/truncate", options: none, handler: services.superuserHandler(truncate))
         router.add(.put, base + "/import", handler: services.superuserHandler(importAll))
         router.add(.get, base + "/meta/scaffolds", options: none, handler: services.superuserHandler(scaffolds))
         router.add(.post, base + "/meta/dry-run-view", handler: services.superuserHandler(dryRunView))

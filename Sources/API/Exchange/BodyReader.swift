@@ -88,10 +88,25 @@ package enum BodyReader {
             return .form(pairs + request.queryItems, uploads)
         }
         if type.hasPrefix("application/x-www-form-urlencoded") {
+            guard buffer.withUnsafeReadableBytes({ isEscaped($0) }) else { throw ServiceError.badRequest() }
             let pairs = buffer.withUnsafeReadableBytes { URLEncodedForm.parse($0) }
             return .form(pairs + request.queryItems, [])
         }
         throw ServiceError.badRequest("Unsupported Content-Type.")
+    }
+
+    /// Whether every percent sign begins two hexadecimal digits.
+    private static func isEscaped(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        var index = 0
+        func isHex(_ index: Int) -> Bool {
+            guard index < bytes.count else { return false }
+            return (48...57).contains(bytes[index]) || (65...70).contains(bytes[index] & 0xDF)
+        }
+        while index < bytes.count {
+            if bytes[index] == UInt8(ascii: "%") && !(isHex(index + 1) && isHex(index + 2)) { return false }
+            index += 1
+        }
+        return true
     }
 
     static let options = JSONParser.Options(allowTrailing: true)

@@ -43,7 +43,8 @@ package struct Exchange: Sendable {
         var fields: [String: String] = [:]
         for (name, value) in request.headers {
             let key = String(name.lowercased().map { $0 == "-" ? "_" : $0 })
-            if fields[key] == nil { fields[key] = value }
+            // Go keeps the host apart from the other headers.
+            if fields[key] == nil && key != "host" { fields[key] = value }
         }
         return fields
     }
@@ -60,7 +61,9 @@ package struct Exchange: Sendable {
     /// Answers with a JSON value of which the `fields` parameter may pick.
     package func json(_ value: JSON, status: UInt16 = 200) {
         let fields = query("fields")
-        guard !fields.isEmpty, (200..<300).contains(status) else { return json(value.serializedBytes(), status: status) }
+        guard !fields.isEmpty, (200..<300).contains(status) else {
+            return json(value.serializedBytes(), status: status)
+        }
         do {
             json(try FieldPicker(fields).pick(value).serializedBytes(), status: status)
         } catch {
@@ -149,9 +152,13 @@ enum Answers {
         if error.isOverloaded || error.isBusy {
             return ServiceError(status: 503, message: "The server is overloaded, try again later.")
         }
-        if error.isDeadlineExceeded { return ServiceError(status: 503, message: "The query took too long and was stopped.") }
+        if error.isDeadlineExceeded {
+            return ServiceError(status: 503, message: "The query took too long and was stopped.")
+        }
         if error.isClosed { return ServiceError(status: 503, message: "The server is shutting down.") }
-        if error.isIOError || error.isCorrupt { return ServiceError(status: 500, message: "The database cannot be read or written.") }
+        if error.isIOError || error.isCorrupt {
+            return ServiceError(status: 500, message: "The database cannot be read or written.")
+        }
         return nil
     }
 }

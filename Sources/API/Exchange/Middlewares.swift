@@ -5,7 +5,8 @@ package import WebServer
 extension Services {
     /// Headers that go with every answer, as PocketBase sends them.
     static let securityHeaders = FixedHeaders([
-        ("X-Content-Type-Options", "nosniff"), ("X-Frame-Options", "SAMEORIGIN"),
+        ("Cross-Origin-Opener-Policy", "same-origin"), ("X-Content-Type-Options", "nosniff"),
+        ("X-Frame-Options", "SAMEORIGIN"),
         ("X-XSS-Protection", "1; mode=block"),
     ])
 

@@ -52,12 +52,14 @@ package final class EngineRecordHost: RecordHost {
     ) throws -> [Record] {
         let collection = try known(collection)
         let plan = try RecordQuery.list(
-            collection, schema: engine.schema, rule: nil, filter: FilterPlaceholders.fill(filter, parameters), sort: sort,
+            collection, schema: engine.schema, rule: nil, filter: FilterPlaceholders.fill(filter, parameters),
+            sort: sort,
             allowsHidden: true, request: RequestInfo(), cache: engine.plans)
         return try read(transaction) { connection in
             try connection.records(
                 plan.sql,
-                plan.values(for: RequestInfo(), extra: [.integer(limit <= 0 ? -1 : Int64(limit)), .integer(Int64(offset))]),
+                plan.values(
+                    for: RequestInfo(), extra: [.integer(limit <= 0 ? -1 : Int64(limit)), .integer(Int64(offset))]),
                 collection)
         }
     }

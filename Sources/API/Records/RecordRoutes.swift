@@ -25,7 +25,8 @@ package struct RecordRoutes: Sendable {
     /// Bytes that a body may have: PocketBase's 32 MiB, and what the collection's fields need on top.
     private func limit(of request: Request) -> Int {
         let usual = 32 << 20
-        guard let name = request.parameters["collection"], let collection = services.engine.schema.collection(name) else {
+        guard let name = request.parameters["collection"], let collection = services.engine.schema.collection(name)
+        else {
             return usual
         }
         return collection.fields.reduce(usual) { $0 + $1.shape.maxBodySize }
@@ -111,16 +112,19 @@ package struct RecordRoutes: Sendable {
         }
     }
 
-    private typealias Change = @Sendable (
-        RecordService, Collection, [(key: String, value: Value)], Connection
-    ) throws -> (record: Record, service: RecordService, isManager: Bool)
+    private typealias Change =
+        @Sendable (
+            RecordService, Collection, [(key: String, value: Value)], Connection
+        ) throws -> (record: Record, service: RecordService, isManager: Bool)
 
     /// Create and update: everything up to the write happens here on a reading connection, the write itself on the
     /// writer's thread. What is slow (password hashes, hooks) moves to a worker first.
     private func change(_ exchange: Exchange, _ action: String, _ fallback: ServiceError, _ load: @escaping Change) {
         do {
             let service = service(exchange)
-            let collection = try service.collection(exchange.parameter("collection"))
+            guard let collection = service.schema.collection(exchange.parameter("collection")) else {
+                throw ServiceError.notFound("Missing or invalid collection context.")
+            }
             if collection.isView { throw ServiceError.badRequest("Unsupported collection type.") }
             try services.checkRate(exchange, collection, action)
             let body = try BodyReader.read(exchange.request)
@@ -159,7 +163,11 @@ package struct RecordRoutes: Sendable {
                 }
             }
             let record = try exchange.engine.data.read { try service.delete(collection, id: id, on: $0) }
-            exchange.write(fallback) { try service.saver.delete(record, in: $0) } then: { exchange.noContent() }
+            exchange.write(fallback) {
+                try service.saver.delete(record, in: $0)
+            } then: {
+                exchange.noContent()
+            }
         } catch {
             exchange.fail(error, .notFound())
         }
@@ -172,9 +180,10 @@ struct RecordWriting: Sendable {
     let collection: Collection
     let fallback: ServiceError
 
-    typealias Load = @Sendable (
-        RecordService, Collection, [(key: String, value: Value)], Connection
-    ) throws -> (record: Record, service: RecordService, isManager: Bool)
+    typealias Load =
+        @Sendable (
+            RecordService, Collection, [(key: String, value: Value)], Connection
+        ) throws -> (record: Record, service: RecordService, isManager: Bool)
 
     /// Does what comes before the write on the event loop if it is quick, else anew on a worker.
     func runOnLoop(_ service: RecordService, _ body: [(key: String, value: Value)], _ load: @escaping Load) {
@@ -202,7 +211,9 @@ struct RecordWriting: Sendable {
     /// Queues the write of a prepared record and answers after its commit.
     private func write(_ record: Record, _ service: RecordService) {
         let exchange = self.exchange
-        exchange.write(fallback) { try service.saver.write(record, in: $0) } then: {
+        exchange.write(fallback) {
+            try service.saver.write(record, in: $0)
+        } then: {
             do { try answer(record, service) } catch { exchange.fail(error, fallback) }
         }
     }

@@ -15,7 +15,10 @@ package struct HealthRoutes: Sendable {
     private static let guestAnswer = Array(#"{"message":"API is healthy.","code":200,"data":{}}"#.utf8)
 
     private func health(_ exchange: Exchange) {
-        guard exchange.isSuperuser else { return exchange.json(Self.guestAnswer) }
+        guard exchange.isSuperuser else {
+            if exchange.request.rawQuery.isEmpty { return exchange.json(Self.guestAnswer) }
+            return exchange.json(["message": "API is healthy.", "code": 200, "data": [:]])
+        }
         let proxies = exchange.engine.settings.snapshot.settings.trustedProxy.headers
         let header = (proxies + ["CF-Connecting-IP", "Fly-Client-IP", "X-Forwarded-For"]).first {
             !(exchange.request.headers.first($0) ?? "").isEmpty

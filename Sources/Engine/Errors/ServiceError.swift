@@ -59,7 +59,9 @@ package struct ServiceError: Error, Sendable, Equatable {
     package static func badRequest(
         _ message: String = "", _ data: [String: FailureTree] = [:]
     ) -> ServiceError {
-        .init(status: 400, message: message.isEmpty ? "Something went wrong while processing your request." : message, data: data)
+        .init(
+            status: 400, message: message.isEmpty ? "Something went wrong while processing your request." : message,
+            data: data)
     }
     package static func unauthorized(_ message: String = "") -> ServiceError {
         .init(status: 401, message: message.isEmpty ? "Missing or invalid authentication." : message)
@@ -87,7 +89,10 @@ package struct ServiceError: Error, Sendable, Equatable {
 
     /// The body of the answer: `{"data":{…},"message":"…","status":n}`, the keys in PocketBase's order.
     package var body: JSON {
-        ["data": FailureTree.nested(data).json, "message": .string(Sentence.make(message)), "status": .number(Double(status))]
+        [
+            "data": FailureTree.nested(data).json, "message": .string(Sentence.make(message)),
+            "status": .number(Double(status)),
+        ]
     }
 }
 

@@ -47,10 +47,13 @@ package struct FieldShape: Sendable, Equatable {
     package var moments: RecordMoments
     /// Whether the values are names of stored files.
     package var isFile: Bool
+    /// Whether only the field type itself sets values: what clients and plugins send is ignored.
+    package var isReadOnly: Bool
 
     package init(
         column: String, form: Form, isMultiple: Bool = false, zero: Value, relation: Relation? = nil,
-        maxBodySize: Int = 0, moments: RecordMoments = [], isFile: Bool = false
+        maxBodySize: Int = 0, moments: RecordMoments = [], isFile: Bool = false,
+        isReadOnly: Bool = false
     ) {
         self.column = column
         self.form = form
@@ -60,6 +63,7 @@ package struct FieldShape: Sendable, Equatable {
         self.maxBodySize = maxBodySize
         self.moments = moments
         self.isFile = isFile
+        self.isReadOnly = isReadOnly
     }
 }
 

@@ -81,7 +81,8 @@ package final class HookRegistry: Sendable {
     ) {
         entries.withLock { entries in
             var list = entries[name] ?? []
-            list.append(Entry(collections: Set(collections.map { $0.lowercased() }), priority: priority, handler: handler))
+            list.append(
+                Entry(collections: Set(collections.map { $0.lowercased() }), priority: priority, handler: handler))
             list.sort { $0.priority < $1.priority }
             entries[name] = list
         }

@@ -117,7 +117,8 @@ package final class LogWriter: Sendable {
         let days = options.maxDays
         let oldest = Timestamp.unixSeconds() - Int64(days) * 86400
         let limit = Timestamp.format(seconds: oldest, milliseconds: 0)
-        database.write({ _ = try $0.connection.run("DELETE FROM `_logs` WHERE `created` <= ?", [.text(limit)]) }) { _ in }
+        database.write({ _ = try $0.connection.run("DELETE FROM `_logs` WHERE `created` <= ?", [.text(limit)]) }) { _ in
+        }
     }
 
     private func run() {

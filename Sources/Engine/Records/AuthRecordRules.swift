@@ -57,7 +57,9 @@ package enum AuthRecordRules {
         of record: Record, from names: [String], saver: RecordSaver, transaction: Transaction
     ) throws {
         for name in names {
-            guard let companion = saver.schema.collection(name: name), companion.id != record.collection.id else { continue }
+            guard let companion = saver.schema.collection(name: name), companion.id != record.collection.id else {
+                continue
+            }
             let sql =
                 "SELECT \(companion.statements.columns) FROM \(companion.statements.table) "
                 + "WHERE `collectionRef` = ? AND `recordRef` = ?"

@@ -49,6 +49,7 @@ package struct Expander {
         if parts.count > 1 { try expand(related, parts[1], depth: depth + 1) }
         let byID = Dictionary(related.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
         for (record, list) in zip(records, step.ids) {
+            record.isExpanded = true
             let found = list.compactMap { byID[$0] }
             guard !found.isEmpty else { continue }
             let kept = step.isMultiple ? found : [found[0]]
@@ -91,7 +92,8 @@ package struct Expander {
             let index = collection.index(of: name)
         {
             guard let target = schema.collection(id: relation.collectionID) else { return nil }
-            return Step(target: target, ids: records.map { $0.values[index].strings }, isMultiple: field.shape.isMultiple)
+            return Step(
+                target: target, ids: records.map { $0.values[index].strings }, isMultiple: field.shape.isMultiple)
         }
         guard let (source, field) = backRelation(name, to: collection) else { return nil }
         let column = SQLName.quote(field.name)
@@ -102,7 +104,9 @@ package struct Expander {
         var ids: [[String]] = []
         for record in records {
             ids.append(
-                try connection.rows(sql, [.text(record.id)]).compactMap { if case .text(let id) = $0[0] { id } else { nil } })
+                try connection.rows(sql, [.text(record.id)]).compactMap {
+                    if case .text(let id) = $0[0] { id } else { nil }
+                })
         }
         return Step(target: source, ids: ids, isMultiple: !IndexText.isUnique(field.name, source.indexes))
     }

@@ -90,14 +90,15 @@ package struct FieldPicker: Sendable {
 
     private static func modifier(_ text: String) throws -> Modifier {
         guard let open = text.firstIndex(of: "("), text.hasSuffix(")") else {
-            throw ServiceError.badRequest("missing or invalid modifier \"\(text)\"")
+            throw ServiceError.badRequest()
         }
         let name = trimmed(String(text[..<open]))
         let arguments = text[text.index(after: open)...].dropLast().split(separator: ",").map { trimmed(String($0)) }
         guard name == "excerpt", (1...2).contains(arguments.count), let max = Int(arguments[0]), max > 0 else {
-            throw ServiceError.badRequest("missing or invalid modifier \"\(text)\"")
+            throw ServiceError.badRequest()
         }
-        return .excerpt(max: max, withEllipsis: arguments.count > 1 && ["true", "1", "t"].contains(arguments[1].lowercased()))
+        return .excerpt(
+            max: max, withEllipsis: arguments.count > 1 && ["true", "1", "t"].contains(arguments[1].lowercased()))
     }
 }
 

@@ -13,6 +13,8 @@ package final class Record: @unchecked Sendable {
     package var extra: [String: Value] = [:]
     /// Records reached through relations, by relation path segment, filled by expand.
     package var expand: [(key: String, isMultiple: Bool, records: [Record])] = []
+    /// Whether an expand reached this record, even if it found nothing.
+    package var isExpanded = false
     /// Fields shown (true) or hidden (false) in this record's JSON against their collection's settings.
     package var visibility: [String: Bool] = [:]
     /// Whether an e-mail address is shown though `emailVisibility` is false.

@@ -25,6 +25,10 @@ package struct RecordBody: Sendable {
             }
             let field = collection.fields[index]
             if field.hidden && !isSuperuser && !(collection.isAuth && field.name == "password") { continue }
+            if field.shape.isReadOnly {
+                set(field.name, record.values[index])
+                continue
+            }
             if let modifier {
                 guard
                     let changed = field.instance.modify(modifier, current: record.values[index], operand: value)

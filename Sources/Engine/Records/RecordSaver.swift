@@ -39,7 +39,9 @@ package struct RecordSaver {
     /// - Throws: `ValidationFailures` when a unique index refuses.
     package func write(_ record: Record, in transaction: Transaction) throws {
         let isNew = record.isNew
-        if record.collection.isAuth { try AuthRecordRules.beforeWrite(record, schema: schema, transaction: transaction) }
+        if record.collection.isAuth {
+            try AuthRecordRules.beforeWrite(record, schema: schema, transaction: transaction)
+        }
         do {
             if isNew { try insert(record, transaction.connection) } else { try update(record, transaction.connection) }
         } catch let error as StoreError {
@@ -105,7 +107,9 @@ package struct RecordSaver {
         for (index, field) in record.collection.fields.enumerated() {
             let context = FieldContext(
                 record: record, field: field, index: index, schema: schema, connection: connection)
-            if let failure = field.instance.validate(record.values[index], in: context) { failures[field.name] = failure }
+            if let failure = field.instance.validate(record.values[index], in: context) {
+                failures[field.name] = failure
+            }
         }
         if !failures.isEmpty { throw ValidationFailures(failures) }
     }
@@ -210,7 +214,9 @@ package struct RecordSaver {
 
     /// Takes a deleted record's id out of a field of all records that refer to it; where nothing is left of a cascading
     /// reference the referring record goes as well.
-    private func release(_ record: Record, from collection: Collection, field index: Int, in transaction: Transaction) throws {
+    private func release(_ record: Record, from collection: Collection, field index: Int, in transaction: Transaction)
+        throws
+    {
         let field = collection.fields[index]
         guard let relation = field.shape.relation else { return }
         let column = "\(collection.statements.table).\(SQLName.quote(field.name))"

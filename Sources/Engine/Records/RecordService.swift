@@ -23,7 +23,9 @@ package struct RecordService {
     /// The collection that a path names.
     /// - Throws: 404 when there is none.
     package func collection(_ nameOrID: String) throws -> Collection {
-        guard let collection = schema.collection(nameOrID) else { throw ServiceError.notFound("Missing collection context.") }
+        guard let collection = schema.collection(nameOrID) else {
+            throw ServiceError.notFound("Missing collection context.")
+        }
         return collection
     }
 
@@ -125,7 +127,9 @@ package struct RecordService {
         let isPlain =
             expand.isEmpty && fields.isEmpty && !hooks.has(.recordEnrich, collection) && !needsManageCheck(collection)
         guard isPlain else {
-            guard let record = try record(collection, id: id, rule: rule, on: connection) else { throw ServiceError.notFound() }
+            guard let record = try record(collection, id: id, rule: rule, on: connection) else {
+                throw ServiceError.notFound()
+            }
             return try answer(record, expand: expand, fields: fields, on: connection)
         }
         var writer = JSONWriter(capacity: 1024)
@@ -138,7 +142,9 @@ package struct RecordService {
     }
 
     /// The record of an id that a rule lets through, or nil.
-    package func record(_ collection: Collection, id: String, rule: String?, on connection: Connection) throws -> Record? {
+    package func record(_ collection: Collection, id: String, rule: String?, on connection: Connection) throws
+        -> Record?
+    {
         var record: Record?
         _ = try select(collection, id: id, rule: rule, on: connection) { record = RowReader.record($0, collection) }
         return record
@@ -277,7 +283,8 @@ package struct RecordService {
         let service = RecordService(schema: schema, hooks: hooks, plans: plans, info: info)
         var isManager = info.isSuperuser
         if !info.isSuperuser {
-            let manage = collection.isAuth && info.auth != nil ? collection.options["manageRule"]?.stringValue ?? "" : ""
+            let manage =
+                collection.isAuth && info.auth != nil ? collection.options["manageRule"]?.stringValue ?? "" : ""
             if let rule, try !service.wouldMatch(record, rule: rule, on: connection) {
                 throw ServiceError.badRequest("Failed to create record")
             }
@@ -290,7 +297,9 @@ package struct RecordService {
     private func wouldMatch(_ record: Record, rule: String, on connection: Connection) throws -> Bool {
         let collection = record.collection
         var values = record.values
-        if let id = collection.index(of: "id"), values[id].isEmpty { values[id] = .text("__temp_id__" + RandomText.make(6)) }
+        if let id = collection.index(of: "id"), values[id].isEmpty {
+            values[id] = .text("__temp_id__" + RandomText.make(6))
+        }
         if collection.isAuth, let verified = collection.index(of: "verified") { values[verified] = .bool(false) }
         let plan: SelectPlan
         do {
@@ -310,7 +319,9 @@ package struct RecordService {
         try refuseViews(collection)
         let rule = try effective(collection.rules.update)
         try saver.refuseMissing(collection)
-        guard let record = try record(collection, id: id, rule: nil, on: connection) else { throw ServiceError.notFound() }
+        guard let record = try record(collection, id: id, rule: nil, on: connection) else {
+            throw ServiceError.notFound()
+        }
         let loaded = RecordBody(applying: body, to: record, isSuperuser: info.isSuperuser)
         var info = self.info
         info.body = loaded.pairs
@@ -332,7 +343,9 @@ package struct RecordService {
         try refuseViews(collection)
         let rule = try effective(collection.rules.delete)
         try saver.refuseMissing(collection)
-        guard let record = try record(collection, id: id, rule: rule, on: connection) else { throw ServiceError.notFound() }
+        guard let record = try record(collection, id: id, rule: rule, on: connection) else {
+            throw ServiceError.notFound()
+        }
         return record
     }
 }

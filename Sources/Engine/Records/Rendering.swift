@@ -76,7 +76,7 @@ extension JSONWriter {
                 self.key(escaped: key)
                 raw(value)
             case .expand:
-                guard !record.expand.isEmpty else { continue }
+                guard record.isExpanded else { continue }
                 self.key("expand")
                 beginObject()
                 for entry in record.expand.sorted(by: { $0.key < $1.key }) {
@@ -96,7 +96,9 @@ extension JSONWriter {
                 let custom = record.visibility.isEmpty ? nil : record.visibility[fields[index].name]
                 if !(custom ?? (showsHidden || !isHidden)) { continue }
                 if isEmail && !showsHidden && !record.ignoresEmailVisibility {
-                    guard let visible = rendering.emailVisibility, record.values[visible] == .bool(true) else { continue }
+                    guard let visible = rendering.emailVisibility, record.values[visible] == .bool(true) else {
+                        continue
+                    }
                 }
                 self.key(escaped: key)
                 value(record.values[index], form: fields[index].shape.form)

@@ -26,7 +26,8 @@ package enum RowReader {
             return isDate(statement.utf8(column)) ? .text(text) : field.instance.normalise(.text(text))
         case (.text, .lastOfList):
             let text = statement.text(column)
-            return statement.utf8(column).first == UInt8(ascii: "[") ? field.instance.normalise(.json(text)) : .text(text)
+            return statement.utf8(column).first == UInt8(ascii: "[")
+                ? field.instance.normalise(.json(text)) : .text(text)
         case (.text, .json):
             let text = statement.text(column)
             return isJSON(text) ? .json(text) : .json(JSON.string(text).serialized())
@@ -68,7 +69,8 @@ package enum RowReader {
         writer.endObject()
     }
 
-    private static func showsEmail(_ statement: Statement, _ collection: Collection, _ revealsEmailOf: String?) -> Bool {
+    private static func showsEmail(_ statement: Statement, _ collection: Collection, _ revealsEmailOf: String?) -> Bool
+    {
         if let visible = collection.rendering.emailVisibility, statement.int(visible) != 0 { return true }
         guard let revealsEmailOf, let id = collection.index(of: "id") else { return false }
         return statement.text(id) == revealsEmailOf

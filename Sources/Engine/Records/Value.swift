@@ -21,7 +21,8 @@ extension Value {
         case .bool(let value): self = .bool(value)
         case .number(let value): self = .number(value)
         case .string(let value): self = .text(value)
-        case .array, .object: self = .json(json.serialized())
+        // Go's maps are written with their keys sorted, and so are stored documents.
+        case .array, .object: self = .json(json.sortedKeys().serialized())
         }
     }
 

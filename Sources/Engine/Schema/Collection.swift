@@ -11,7 +11,9 @@ package struct CollectionRules: Sendable, Equatable {
     package var create: String?
     package var update: String?
     package var delete: String?
-    package init(list: String? = nil, view: String? = nil, create: String? = nil, update: String? = nil, delete: String? = nil) {
+    package init(
+        list: String? = nil, view: String? = nil, create: String? = nil, update: String? = nil, delete: String? = nil
+    ) {
         self.list = list
         self.view = view
         self.create = create

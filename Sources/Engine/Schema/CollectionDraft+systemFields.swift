@@ -110,3 +110,17 @@ extension CollectionDraft {
         return String(decoding: "idx_\(field)_\(owner)".utf8.prefix(64), as: UTF8.self)
     }
 }
+
+extension CollectionDraft {
+    /// What always holds for `_superusers`, whatever a request says: its name, sign-in by password and by nothing else
+    /// alone.
+    mutating func holdSuperusers() {
+        name = "_superusers"
+        authOptions = authOptions.setting(["oauth2", "enabled"], .bool(false))
+        authOptions = authOptions.setting(["oauth2", "providers"], .array([]))
+        authOptions = authOptions.setting(["passwordAuth", "enabled"], .bool(true))
+        if authOptions["otp"]?["enabled"]?.boolValue ?? false {
+            authOptions = authOptions.setting(["mfa", "enabled"], .bool(true))
+        }
+    }
+}

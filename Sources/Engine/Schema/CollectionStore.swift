@@ -100,6 +100,7 @@ package struct CollectionStore {
         if let old, (old.options["authRule"]?.stringValue ?? "") != (draft.authOptions["authRule"]?.stringValue ?? "") {
             draft.authOptions = draft.authOptions.setting(["authToken", "secret"], .string(RandomText.make(50)))
         }
+        if old?.isSuperusers ?? false { draft.holdSuperusers() }
         let saved: Collection
         do {
             saved = try connection.undoingOnError {

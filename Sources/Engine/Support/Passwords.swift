@@ -11,7 +11,9 @@ package enum Passwords {
         let computed = crypt(plain, setting: hash)
         guard let computed, computed.utf8.count == hash.utf8.count else { return false }
         return Array(computed.utf8).withUnsafeBytes { left in
-            Array(hash.utf8).withUnsafeBytes { right in CRYPTO_memcmp(left.baseAddress, right.baseAddress, left.count) == 0 }
+            Array(hash.utf8).withUnsafeBytes { right in
+                CRYPTO_memcmp(left.baseAddress, right.baseAddress, left.count) == 0
+            }
         }
     }
 

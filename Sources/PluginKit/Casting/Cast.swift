@@ -29,7 +29,10 @@ public enum Cast {
 
     /// The shortest digits that read back as the same number, never with an exponent.
     public static func text(_ number: Double) -> String {
-        if let integer = Int64(exactly: number), integer != 0 || number.sign == .plus { return String(integer) }
+        // Beyond 2^53 an integer's digits are not its shortest ones.
+        if let integer = Int64(exactly: number), integer.magnitude <= 1 << 53, integer != 0 || number.sign == .plus {
+            return String(integer)
+        }
         if number.isNaN { return "NaN" }
         if number.isInfinite { return number < 0 ? "-Inf" : "+Inf" }
         // Swift's description has the same shortest digits, with an exponent for the large and the small.
