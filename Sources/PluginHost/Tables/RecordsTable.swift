@@ -192,6 +192,7 @@ enum RecordsTable {
             return ROOST_OK
         }
         let field = record.collection.fields[index]
+        if !isRaw, field.shape.isReadOnly { return ROOST_OK }
         if isRaw {
             guard field.shape.form.admits(value) else { return ROOST_EINVALID }
             record.values[index] = value
