@@ -257,6 +257,7 @@ extension AllTests {
         func matches(pattern: String) throws {
             let generator = try RandomPattern(pattern)
             let expression = try Regex("^(?:\(pattern))$".replacing("(?P<", with: "(?<"))
+                .matchingSemantics(.unicodeScalar)
             for _ in 0..<50 {
                 let text = try generator.generate()
                 // Swift's matcher reads {,2} otherwise than RE2, which takes it literally.
