@@ -68,12 +68,12 @@ final class CallThread {
         return nil
     }
 
-    /// The innermost call that has a transaction.
-    var transaction: RecordTransaction? {
+    /// The innermost transaction that can be written in.
+    var writing: RecordTransaction? {
         var index = depth
         while index > 0 {
             index -= 1
-            if let transaction = calls[index].transaction { return transaction }
+            if let transaction = calls[index].transaction, transaction.writing != nil { return transaction }
         }
         return nil
     }

@@ -42,6 +42,8 @@ final class PluginCall: @unchecked Sendable {
     @exclusivity(unchecked) private(set) unowned(unsafe) var owner: LoadedPlugin?
     /// The context of the field that the call is about: the engine's, there until the call returns.
     @exclusivity(unchecked) var field: UnsafePointer<FieldContext>?
+    /// Whether that field acts at a moment of the record's life, and so may write.
+    @exclusivity(unchecked) var isIntercepting = false
     /// Whether there is anything of what follows to be let go of at the end.
     @exclusivity(unchecked) private var isPlain = true
     private let shared: Bool
@@ -108,6 +110,7 @@ final class PluginCall: @unchecked Sendable {
         isActive = false
         frame = 0
         field = nil
+        isIntercepting = false
         arena.reset()
         if isPlain { return }
         if failure != nil { failure = nil }

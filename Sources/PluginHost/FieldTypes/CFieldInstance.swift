@@ -110,6 +110,7 @@ final class CFieldInstance: FieldInstance, @unchecked Sendable {
     ) rethrows -> R {
         try withUnsafePointer(to: context) { pointer in
             call.field = pointer
+            call.isIntercepting = moment != 0
             return try withBytes(context.record.collection.id) { collection in
                 var crossing = roost_field_context()
                 crossing.call = call.pointer

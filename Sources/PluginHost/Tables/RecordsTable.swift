@@ -160,10 +160,11 @@ enum RecordsTable {
     /// The same for writing: on the thread of a running transaction everything that is written belongs to it, as
     /// another one could not begin before it ends.
     private static func writing(_ handle: roost_transaction) -> (value: RecordTransaction?, Void)? {
-        if handle.id == 0 {
-            let thread = CallThread.current
-            return (thread.role == .writer ? thread.transaction : nil, ())
-        }
+        let thread = CallThread.current
+        if handle.id == 0 { return (thread.role == .writer ? thread.writing : nil, ()) }
+        // A field that acts is called with the connection alone; on the writer's thread the engine finds the
+        // transaction itself.
+        if thread.frame(handle.id)?.isIntercepting == true { return (thread.writing, ()) }
         return transaction(handle)
     }
 
@@ -289,7 +290,7 @@ enum RecordsTable {
     ) -> roost_status {
         guard let plugin = call.owner else { return ROOST_EINVALID }
         do {
-            try records.transaction(in: CallThread.current.transaction) { transaction in
+            try records.transaction(in: CallThread.current.writing) { transaction in
                 try ThreadRole.with(.writer) {
                     try withCall(plugin) { inner in
                         inner.transaction = transaction
