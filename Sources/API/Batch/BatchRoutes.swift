@@ -191,7 +191,7 @@ struct Batch {
                 throw ServiceError.badRequest("Batch transaction failed.")
             }
             do {
-                let (status, body) = try run(request)
+                let (status, body) = try run(request, isFirst: index == 0)
                 writer.beginObject()
                 writer.key("body")
                 writer.raw(body)
@@ -232,8 +232,9 @@ struct Batch {
         return RecordService(schema: schema, hooks: exchange.engine.hooks, plans: exchange.engine.plans, info: info)
     }
 
-    private func run(_ request: BatchRequest) throws -> (status: Int, body: [UInt8]) {
-        guard var action = request.action else { throw ServiceError.internal() }
+    private func run(_ request: BatchRequest, isFirst: Bool) throws -> (status: Int, body: [UInt8]) {
+        // PocketBase meets an unknown action inside the request before it, whose fault it then seems to be.
+        guard var action = request.action else { throw isFirst ? ServiceError.badRequest() : .internal() }
         let connection = transaction.connection
         var service = service(request, action.query)
         let collection = try service.collection(action.collection)

@@ -37,16 +37,19 @@ package struct Expander {
         return paths
     }
 
-    /// Expands all records (of one collection) along a path; what cannot be expanded is left out without an error.
-    package func expand(_ records: [Record], _ path: String, depth: Int = 1) throws {
-        guard let first = records.first, depth <= Self.maxDepth, !path.isEmpty else { return }
+    /// Expands all records (of one collection) along a path. A path of which any step is unknown or forbidden expands
+    /// nothing at all.
+    /// - Returns: whether the path could be followed.
+    @discardableResult
+    package func expand(_ records: [Record], _ path: String, depth: Int = 1) throws -> Bool {
+        guard let first = records.first, depth <= Self.maxDepth, !path.isEmpty else { return true }
         let parts = path.split(separator: ".", maxSplits: 1).map(String.init)
-        guard let step = try step(parts[0], from: first.collection, records) else { return }
+        guard let step = try step(parts[0], from: first.collection, records) else { return false }
         var ids: [String] = []
         var seen: Set<String> = []
         for list in step.ids { for id in list where seen.insert(id).inserted { ids.append(id) } }
-        guard let related = try fetch(step.target, ids) else { return }
-        if parts.count > 1 { try expand(related, parts[1], depth: depth + 1) }
+        guard let related = try fetch(step.target, ids) else { return false }
+        if parts.count > 1, try !expand(related, parts[1], depth: depth + 1) { return false }
         let byID = Dictionary(related.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
         for (record, list) in zip(records, step.ids) {
             record.isExpanded = true
@@ -62,6 +65,7 @@ package struct Expander {
                 record.expand.append((parts[0], step.isMultiple, kept))
             }
         }
+        return true
     }
 
     private static func merge(_ old: [(key: String, isMultiple: Bool, records: [Record])], into record: Record) {
