@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
-OWN = re.compile(r"^(\d+) passed, (\d+) failed$", re.M)
+OWN = re.compile(r"^(\d+) passed, (\d+) failed(?:, \d+ skipped)?$", re.M)
 PYTEST = re.compile(r"^(?:=+ )?((?:\d+ (?:passed|failed|errors?|skipped|warnings?|xfailed|xpassed|deselected)(?:, )?)+)"
                     r" in [\d.]+s", re.M)
 SWIFT_TESTING = re.compile(r"Test run with (\d+) tests?\b.* (passed|failed) after ")

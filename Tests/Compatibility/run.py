@@ -200,7 +200,7 @@ def main():
     options.stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     options.work = tempfile.mkdtemp(prefix="compatibility-")
-    passed = failed = 0
+    passed = failed = skipped = 0
     report = {"areas": {}, "failures": []}
     began = time.monotonic()
     try:
@@ -220,7 +220,7 @@ def main():
             running = [(area, pool.submit(run, area, path)) for area, path in areas]
             for area, future in running:
                 lines, results, seconds = future.result()
-                good = 0
+                good = different = 0
                 for name, text, kinds in results:
                     reason = known.get("%s/%s" % (area, name))
                     if text is None:
@@ -228,15 +228,15 @@ def main():
                         if reason:
                             lines.append("note %s/%s is listed in known.json but is equal" % (area, name))
                     elif reason:
-                        good += 1
+                        different += 1
                     else:
                         if text and not options.summary:
                             lines.append(text)
                         report["failures"].append({"area": area, "name": name, "classes": kinds, "text": text})
-                passed += good
-                failed += len(results) - good
-                report["areas"][area] = {"passed": good, "failed": len(results) - good}
-                lines.append("%-16s %4d passed, %4d failed  %.1f s" % (area, good, len(results) - good, seconds))
+                bad = len(results) - good - different
+                passed, failed, skipped = passed + good, failed + bad, skipped + different
+                report["areas"][area] = {"passed": good, "failed": bad, "known": different}
+                lines.append("%-16s %4d passed, %4d failed, %4d known  %.1f s" % (area, good, bad, different, seconds))
                 print("\n".join(lines), flush=True)
     finally:
         if not options.keep:
@@ -246,7 +246,7 @@ def main():
         with open(options.write_report, "w", encoding="utf-8") as file:
             json.dump(report, file, indent=1, ensure_ascii=False)
     print("%.1f s" % (time.monotonic() - began))
-    print("%d passed, %d failed" % (passed, failed))
+    print("%d passed, %d failed, %d skipped" % (passed, failed, skipped))
     return 1 if failed else 0
 
 

@@ -10,7 +10,6 @@ import traceback
 
 from pocketbase import Client
 from pocketbase.errors import ClientResponseError
-from pocketbase.models import FileUpload
 
 passed = failed = 0
 
@@ -136,10 +135,6 @@ def tour(url, email, password):
     check("and take away", changed.pages == 400 and changed.genres == ["crime"])
     refused("others' books stay", 404, lambda: bob.collection(books).update(made[0].id, {"title": "x"}))
     refused("and guests' hands off", 404, lambda: guest.collection(books).delete(made[0].id))
-    covered = ann.collection(books).update(made[1].id, {"cover": FileUpload(("cover.txt", b"a cover"))})
-    check("a file is kept", covered.cover.startswith("cover_") and covered.cover.endswith(".txt"), covered.cover)
-    answer = guest.http_client.get("/api/files/%s/%s/%s" % (books, covered.id, covered.cover))
-    check("and served", answer.status_code == 200 and answer.content == b"a cover", answer.status_code)
     check("a book is deleted", ann.collection(books).delete(made[3].id) is True)
     refused("it is gone", 404, lambda: guest.collection(books).get_one(made[3].id))
 

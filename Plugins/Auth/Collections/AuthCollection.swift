@@ -52,7 +52,9 @@ final class AuthCollection: Sendable {
         identityFields = passwords?["identityFields"]?.arrayValue?.compactMap(\.stringValue) ?? []
         var unique: [String: Bool] = [:]
         for index in document["indexes"]?.arrayValue ?? [] {
-            guard let index = index.stringValue.flatMap({ UniqueIndex($0) }), unique[index.column] == nil else { continue }
+            guard let index = index.stringValue.flatMap({ UniqueIndex($0) }), unique[index.column] == nil else {
+                continue
+            }
             unique[index.column] = index.ignoresCase
         }
         uniqueFields = unique

@@ -17,7 +17,9 @@ enum SignInOrigins {
         let known = try records.list(
             "_authOrigins", filter: "collectionRef = {:collection} && recordRef = {:record}",
             parameters: ["collection": .string(record.collectionID), "record": .string(record.id)], limit: 100)
-        if let origin = known.first(where: { $0.text("fingerprint") == fingerprint }) { return try records.save(origin) }
+        if let origin = known.first(where: { $0.text("fingerprint") == fingerprint }) {
+            return try records.save(origin)
+        }
         // A new one after the first is for the record's owner to hear of; as long as it cannot be told, it stays new.
         guard known.isEmpty || record.text("email").isEmpty else {
             return request.host.log.debug("Nobody was told of a sign-in from a new place: there is no mailer.")

@@ -128,6 +128,9 @@ package struct RecordRoutes: Sendable {
             if collection.isView { throw ServiceError.badRequest("Unsupported collection type.") }
             try services.checkRate(exchange, collection, action)
             let body = try BodyReader.read(exchange.request)
+            if !body.uploads.isEmpty {
+                throw ServiceError.badRequest("Files cannot be uploaded: no plugin that stores files is installed.")
+            }
             let writing = RecordWriting(exchange: exchange, collection: collection, fallback: fallback)
             let isSlow =
                 AuthForm.isSlow(collection, body.values) || service.saver.needsTransaction
