@@ -136,7 +136,7 @@ package final class EngineRecordHost: RecordHost {
             if let superusers = engine.schema.collection(name: "_superusers") { info.auth = Record(new: superusers) }
         }
         let service = RecordService(schema: engine.schema, hooks: engine.hooks, plans: engine.plans, info: info)
-        let bytes = try engine.data.read { try service.answer(record, expand: expand, fields: fields, on: $0) }
+        let bytes = try engine.data.read { try service.answer(record.copy(), expand: expand, fields: fields, on: $0) }
         return String(decoding: bytes, as: UTF8.self)
     }
 

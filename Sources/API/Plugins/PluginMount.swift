@@ -187,7 +187,7 @@ final class PluginRequest: PluginRequestSource {
     var body: [UInt8] { Array(request.body.readableBytesView) }
     func bodyObject() throws -> JSONObject { try BodyReader.object(request) }
     var remoteIP: String { exchange.services.realIP(request) }
-    var auth: Record? { exchange.auth }
+    var auth: Record? { exchange.auth?.copy() }
     var isOpen: Bool { !request.isClosed && !exchange.responder.isAnswered }
     func addHeader(_ name: String, _ value: String) { request.setResponseHeader(name, value) }
 

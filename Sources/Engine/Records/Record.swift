@@ -42,6 +42,17 @@ package final class Record: @unchecked Sendable {
         extra = other.extra
     }
 
+    /// The record as it is now, for someone who shows or changes it while others still look at this one (the signed-in
+    /// record of a request is shared by all requests of its token and must not be touched).
+    package func copy() -> Record {
+        let copy = Record(collection: collection, stored: values)
+        copy.original = original
+        copy.extra = extra
+        copy.visibility = visibility
+        copy.ignoresEmailVisibility = ignoresEmailVisibility
+        return copy
+    }
+
     package var isNew: Bool { original == nil }
 
     package var id: String {
