@@ -66,9 +66,11 @@ struct ServeCommand: ParsableCommand {
             source.resume()
             return source
         }
-        first.wait()
-        server.stop()
-        _ = sources
+        // Optimised code lets go of what is not used any more, and a source that is gone hears no signal.
+        withExtendedLifetime(sources) {
+            first.wait()
+            server.stop()
+        }
         Glibc.exit(0)
     }
 }
