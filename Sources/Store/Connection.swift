@@ -41,12 +41,16 @@ package final class Connection: @unchecked Sendable {
     private var currentInterrupt: InterruptHandle?
     private var isClosed = false
 
+    /// Done before the first connection of the process.
+    private static let libraryConfiguration: Int32 = roost_sqlite_leave_out_statistics()
+
     /// Opens a connection.
     ///
     /// - Throws: what SQLite answers; nothing is left open.
     package init(
         path: String, access: Access, configuration: Configuration = Configuration()
     ) throws(StoreError) {
+        _ = Connection.libraryConfiguration
         var flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE
         var name = path
         switch access {
