@@ -1,6 +1,6 @@
-import Glibc
+import COpenSSL
 
-/// Random text from the system's secure source.
+/// Random text from OpenSSL's generator, which the system's secure source feeds.
 package enum RandomText {
     package static let alphanumeric = Array("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789".utf8)
     package static let lowercase = Array("abcdefghijklmnopqrstuvwxyz0123456789".utf8)
@@ -13,7 +13,7 @@ package enum RandomText {
         // Bytes from here on would favour the first characters.
         let limit = 256 - 256 % alphabet.count
         return withUnsafeTemporaryAllocation(byteCount: 64, alignment: 8) { random in
-            // One call into the kernel gives enough for most texts.
+            // One call gives enough for most texts.
             var next = random.count
             return String(unsafeUninitializedCapacity: length) { text in
                 var count = 0
@@ -34,9 +34,9 @@ package enum RandomText {
     }
 
     private static func fill(_ buffer: UnsafeMutableRawBufferPointer) {
+        if RAND_bytes(buffer.bindMemory(to: UInt8.self).baseAddress, Int32(buffer.count)) == 1 { return }
+        // OpenSSL could not be seeded; the kernel can always be asked.
         var generator = SystemRandomNumberGenerator()
-        guard getrandom(buffer.baseAddress, buffer.count, 0) != buffer.count else { return }
-        // Interrupted or not there: the library's generator goes on until it has something.
         for index in buffer.indices { buffer[index] = UInt8.random(in: .min ... .max, using: &generator) }
     }
 }
