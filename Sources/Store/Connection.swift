@@ -278,7 +278,7 @@ package final class Connection: @unchecked Sendable {
     /// Nested calls only ever shorten what is left. A write that is stopped loses its whole transaction.
     ///
     /// - Parameters:
-    ///   - nanoseconds: how long the body may take from now on; nil for no limit.
+    ///   - nanoseconds: how much processor time the body may take from now on; nil for no limit.
     ///   - deadline: the time of `monotonicNanoseconds()` at which to stop; nil for none.
     /// - Throws: a `StoreError` of kind `budgetExceeded` or `deadlineExceeded`, or what the body throws.
     package func withBudget<T>(
@@ -286,7 +286,7 @@ package final class Connection: @unchecked Sendable {
     ) throws -> T {
         let saved = progress.pointee
         if let nanoseconds {
-            let end = monotonicNanoseconds().addingReportingOverflow(nanoseconds)
+            let end = threadNanoseconds().addingReportingOverflow(nanoseconds)
             progress.pointee.budgetEnd = min(saved.budgetEnd, end.overflow ? .max : end.partialValue)
         }
         if let deadline { progress.pointee.deadline = min(saved.deadline, deadline) }

@@ -21,7 +21,7 @@ package final class Database: Sendable {
     /// Settings of a database.
     package struct Configuration: Sendable {
         /// The most reading connections at a time.
-        package var maxReaders = 16
+        package var maxReaders = 8
         /// How many readers stay open when nothing happens.
         package var idleReaders = 2
         /// How long to wait for a reader when all are in use, in nanoseconds.
@@ -31,9 +31,9 @@ package final class Database: Sendable {
         /// When a commit counts as done.
         package var synchronous = Synchronous.full
         /// The largest page cache of the writer, in KiB.
-        package var writerCacheKiB = 32_000
+        package var writerCacheKiB = 16_000
         /// The largest page cache of each reader, in KiB.
-        package var readerCacheKiB = 4_000
+        package var readerCacheKiB = 2_000
         /// How many statements each connection keeps prepared.
         package var statementCacheSize = 256
         /// How much of the file is mapped into memory, in bytes; 0 for none.

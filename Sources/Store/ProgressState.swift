@@ -5,7 +5,8 @@ struct ProgressState {
     /// How many steps of SQLite's virtual machine pass between two looks at the clock: some tens of microseconds.
     static let interval: Int32 = 1000
 
-    /// Ends of the budget and of the deadline, in nanoseconds of the monotonic clock.
+    /// End of the budget, in nanoseconds of the thread's processor time (a thread that has to wait for its turn has not
+    /// used anything up), and of the deadline, in nanoseconds of the monotonic clock.
     var budgetEnd = UInt64.max
     var deadline = UInt64.max
 
@@ -16,12 +17,11 @@ struct ProgressState {
 
     /// Whether to stop now.
     mutating func check() -> Bool {
-        let now = monotonicNanoseconds()
-        if now >= deadline {
+        if deadline != .max, monotonicNanoseconds() >= deadline {
             hit = .deadlineExceeded
             return true
         }
-        if now >= budgetEnd {
+        if budgetEnd != .max, threadNanoseconds() >= budgetEnd {
             hit = .budgetExceeded
             return true
         }
