@@ -24,10 +24,10 @@ package struct Exchange: Sendable {
     /// The request as rules and filters see it, without a body.
     package func info(schema: Schema, filter: String = "") -> RequestInfo {
         var info = RequestInfo(method: request.method.rawValue, auth: auth)
-        if schema.readsQuery || filter.contains("@request.query") {
+        if schema.readsQuery || !filter.isEmpty && filter.contains("@request.query") {
             for (name, value) in request.queryItems where info.query[name] == nil { info.query[name] = value }
         }
-        if schema.readsHeaders || filter.contains("@request.headers") { info.headers = headerFields() }
+        if schema.readsHeaders || !filter.isEmpty && filter.contains("@request.headers") { info.headers = headerFields() }
         return info
     }
 
