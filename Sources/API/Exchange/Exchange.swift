@@ -27,7 +27,9 @@ package struct Exchange: Sendable {
         if schema.readsQuery || !filter.isEmpty && filter.contains("@request.query") {
             for (name, value) in request.queryItems where info.query[name] == nil { info.query[name] = value }
         }
-        if schema.readsHeaders || !filter.isEmpty && filter.contains("@request.headers") { info.headers = headerFields() }
+        if schema.readsHeaders || !filter.isEmpty && filter.contains("@request.headers") {
+            info.headers = headerFields()
+        }
         return info
     }
 
