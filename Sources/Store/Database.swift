@@ -42,6 +42,8 @@ package final class Database: Sendable {
         package var maxQueuedWrites = 100_000
         /// The most jobs of one transaction.
         package var maxBatchSize = 128
+        /// How long jobs are added to a transaction, in nanoseconds: those done already wait for it.
+        package var maxBatchTime: UInt64 = 20_000_000
         /// Whether this process copies the log into the database. Only one process may: SQLite before 3.51.3 can damage
         /// a file that two checkpoint at once (sqlite.org/wal.html#walresetbug).
         package var checkpoints = true
@@ -105,8 +107,8 @@ package final class Database: Sendable {
         }
         readers = pool
         let limits = Writer.Limits(
-            batchSize: max(1, configuration.maxBatchSize), queueLength: configuration.maxQueuedWrites,
-            checkpoints: configuration.checkpoints)
+            batchSize: max(1, configuration.maxBatchSize), batchTime: configuration.maxBatchTime,
+            queueLength: configuration.maxQueuedWrites, checkpoints: configuration.checkpoints)
         writer = try Writer(connection, limits: limits) { pool.shrink(keeping: configuration.idleReaders) }
     }
 

@@ -10,13 +10,13 @@ internal import Glibc
 final class Writer: @unchecked Sendable {
     struct Limits: Sendable {
         /// The most jobs of one transaction.
-        var batchSize = 128
-        /// How long jobs are added to a transaction, in nanoseconds: those done already wait for it.
-        var batchTime: UInt64 = 20_000_000
+        var batchSize: Int
+        /// How long jobs are added to a transaction, in nanoseconds.
+        var batchTime: UInt64
         /// The most jobs that may wait.
-        var queueLength = 100_000
+        var queueLength: Int
         /// Whether the log is copied into the database.
-        var checkpoints = true
+        var checkpoints: Bool
     }
 
     private let connection: Connection

@@ -34,6 +34,8 @@ final class Scratch: Sendable {
 
     func database(_ configure: (inout Database.Configuration) -> Void = { _ in }) throws -> Database {
         var configuration = Database.Configuration()
+        // Which jobs share a transaction must not depend on how busy the machine is.
+        configuration.maxBatchTime = .max
         configure(&configuration)
         let database = try Database(path: file("data.db"), configuration: configuration)
         try database.writeAndWait {

@@ -11,9 +11,16 @@ struct WriterTests {
     private func together(
         _ database: Database, retryable: Bool = false, _ jobs: [@Sendable (Transaction) throws -> Int]
     ) -> [Result<Int, any Error>] {
+        let entered = Gate()
         let gate = Gate()
         let results = Log<(Int, Result<Int, any Error>)>()
-        database.write({ _ in gate.wait() }, completion: { _ in })
+        database.write(
+            { _ in
+                entered.open()
+                gate.wait()
+            }, completion: { _ in })
+        // Only now it is sure that the transaction of the one that waits takes none of the jobs.
+        entered.wait()
         for (index, job) in jobs.enumerated() {
             database.write(retryable: retryable, job) { results.append((index, $0)) }
         }
