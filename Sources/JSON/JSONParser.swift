@@ -65,4 +65,16 @@ public struct JSONParser {
         }
         return try result.get()
     }
+
+    /// Whether `parse` would take the bytes, told without making the tree. Duplicate keys do not count.
+    public static func isValid(_ bytes: UnsafeBufferPointer<UInt8>, options: Options = Options()) -> Bool {
+        guard let base = bytes.baseAddress else { return false }
+        var reader = JSONReader(base: base, end: bytes.count, options: options)
+        do {
+            try reader.skipDocument()
+            return true
+        } catch {
+            return false
+        }
+    }
 }

@@ -27,7 +27,69 @@ struct JSONReader {
         return value
     }
 
+    /// Goes over a document as `readDocument` does, but makes nothing of it; duplicate keys are not looked for.
+    mutating func skipDocument() throws(JSONError) {
+        skipSpace()
+        try skipValue()
+        if !allowTrailing {
+            skipSpace()
+            if position < end { throw failure(.trailingData) }
+        }
+    }
+
     // MARK: Values
+
+    private mutating func skipValue() throws(JSONError) {
+        guard position < end else { throw failure(.unexpectedEnd) }
+        switch base[position] {
+        case 0x22: try skipString()
+        case UInt8(ascii: "{"): try skipMembers(closedBy: UInt8(ascii: "}"), haveKeys: true)
+        case UInt8(ascii: "["): try skipMembers(closedBy: UInt8(ascii: "]"), haveKeys: false)
+        case UInt8(ascii: "-"), 0x30...0x39: _ = try readNumber()
+        case UInt8(ascii: "t"): try expect("true")
+        case UInt8(ascii: "f"): try expect("false")
+        case UInt8(ascii: "n"): try expect("null")
+        case let byte: throw failure(.unexpectedByte(byte))
+        }
+    }
+
+    private mutating func skipMembers(closedBy close: UInt8, haveKeys: Bool) throws(JSONError) {
+        try descend()
+        skipSpace()
+        if peek() == close { return ascend() }
+        while true {
+            if haveKeys {
+                guard position < end else { throw failure(.unexpectedEnd) }
+                guard base[position] == 0x22 else { throw failure(.unexpectedByte(base[position])) }
+                try skipString()
+                skipSpace()
+                guard position < end else { throw failure(.unexpectedEnd) }
+                guard base[position] == UInt8(ascii: ":") else { throw failure(.unexpectedByte(base[position])) }
+                position += 1
+                skipSpace()
+            }
+            try skipValue()
+            skipSpace()
+            guard position < end else { throw failure(.unexpectedEnd) }
+            let byte = base[position]
+            if byte == close { return ascend() }
+            guard byte == UInt8(ascii: ",") else { throw failure(.unexpectedByte(byte)) }
+            position += 1
+            skipSpace()
+        }
+    }
+
+    private mutating func skipString() throws(JSONError) {
+        position += 1
+        try skipPlain()
+        while base[position] != 0x22 {
+            position += 1
+            scratch.removeAll(keepingCapacity: true)
+            try readEscape()
+            try skipPlain()
+        }
+        position += 1
+    }
 
     private mutating func readValue() throws(JSONError) -> JSON {
         guard position < end else { throw failure(.unexpectedEnd) }

@@ -11,6 +11,22 @@ package protocol RequestKey {
     associatedtype Value: Sendable
 }
 
+/// A value that was left with a request, without its type. `@unchecked Sendable` as a class that others derive from:
+/// all that it and the one below it hold are constants of `Sendable` types.
+class AnyAttribute: @unchecked Sendable {
+    let key: ObjectIdentifier
+    fileprivate init(key: ObjectIdentifier) { self.key = key }
+}
+
+/// A value that was left with a request under `Key`.
+private final class Attribute<Key: RequestKey>: AnyAttribute, @unchecked Sendable {
+    let value: Key.Value
+    init(_ value: Key.Value) {
+        self.value = value
+        super.init(key: ObjectIdentifier(Key.self))
+    }
+}
+
 /// One request. It is made on its connection's event loop; its head does not change, so any thread may read it.
 package final class Request: Sendable {
     package let method: HTTPMethod
@@ -45,7 +61,7 @@ package final class Request: Sendable {
         var body = ByteBuffer()
         var failure: HTTPFailure?
         var queryItems: [(name: String, value: String)]?
-        var attributes: [(key: ObjectIdentifier, value: any Sendable)] = []
+        var attributes: [AnyAttribute] = []
         var fixedHeaders: FixedHeaders?
         var responseHeaders: [(String, String)] = []
         var isDispatched = false
@@ -147,19 +163,18 @@ package final class Request: Sendable {
     /// What a middleware left under `key`.
     package subscript<Key: RequestKey>(_ key: Key.Type) -> Key.Value? {
         get {
-            let id = ObjectIdentifier(key)
-            return state.withLock { state in
-                for attribute in state.attributes where attribute.key == id {
-                    return attribute.value as? Key.Value
+            state.withLock { state in
+                for attribute in state.attributes where attribute.key == ObjectIdentifier(key) {
+                    // The key says which type it is: cheaper than to ask the runtime, for each of the many look-ups.
+                    return unsafeDowncast(attribute, to: Attribute<Key>.self).value
                 }
                 return nil
             }
         }
         set {
-            let id = ObjectIdentifier(key)
             state.withLock { state in
-                state.attributes.removeAll { $0.key == id }
-                if let newValue { state.attributes.append((id, newValue)) }
+                state.attributes.removeAll { $0.key == ObjectIdentifier(key) }
+                if let newValue { state.attributes.append(Attribute<Key>(newValue)) }
             }
         }
     }

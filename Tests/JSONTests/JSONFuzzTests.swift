@@ -87,6 +87,8 @@ struct JSONFuzzTests {
                     }
                 }
             }
+            let read = try? JSONParser.parse(text, options: .init(rejectDuplicateKeys: false))
+            #expect(text.withUnsafeBufferPointer { JSONParser.isValid($0) } == (read != nil))
             guard let value = try? JSONParser.parse(text) else { continue }
             // What reads as JSON is valid UTF-8 and reads the same when written again.
             #expect((try? JSONParser.parse(value.serializedBytes())) == value)

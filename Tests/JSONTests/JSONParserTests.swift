@@ -16,6 +16,7 @@ struct JSONParserTests {
         ] as [(String, JSON)])
     func values(_ text: String, _ expected: JSON) throws {
         #expect(try JSONParser.parse(text) == expected)
+        #expect(Array(text.utf8).withUnsafeBufferPointer { JSONParser.isValid($0) })
     }
 
     @Test(
@@ -35,6 +36,7 @@ struct JSONParserTests {
         ] as [(String, Int, JSONError.Reason)])
     func refusals(_ text: String, _ offset: Int, _ reason: JSONError.Reason) {
         #expect(throws: JSONError(offset: offset, reason: reason)) { try JSONParser.parse(text) }
+        #expect(Array(text.utf8).withUnsafeBufferPointer { JSONParser.isValid($0) } == (reason == .duplicateKey))
     }
 
     @Test(
@@ -42,6 +44,7 @@ struct JSONParserTests {
         arguments: [[0xFF], [0xC0, 0x80], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80], [0xE2, 0x82]] as [[UInt8]])
     func invalidUTF8(_ bytes: [UInt8]) {
         #expect(throws: JSONError(offset: 1, reason: .invalidUTF8)) { try JSONParser.parse([0x22] + bytes + [0x22]) }
+        #expect(!([0x22] + bytes + [0x22]).withUnsafeBufferPointer { JSONParser.isValid($0) })
         #expect(throws: JSONError.self) { try JSONParser.parse([0x22, 0x5C, 0x6E] + bytes + [0x22]) }
     }
 

@@ -105,15 +105,15 @@ package struct Exchange: Sendable {
     /// - Parameters:
     ///   - shape: what the read is known by, e.g. the route, the collection and the filter.
     ///   - body: may run twice; gives the JSON of the answer.
-    package func read(shape: String, _ body: @escaping @Sendable (Connection) throws -> [UInt8]) {
-        if !services.slowReads.contains(shape) {
+    package func read(shape: @autoclosure () -> String, _ body: @escaping @Sendable (Connection) throws -> [UInt8]) {
+        if !services.slowReads.contains(shape()) {
             do {
                 let bytes = try engine.data.read { connection in
                     try connection.withBudget(nanoseconds: Services.loopBudget) { try body(connection) }
                 }
                 return json(bytes)
             } catch let error as StoreError where error.isBudgetExceeded {
-                services.slowReads.insert(shape)
+                services.slowReads.insert(shape())
             } catch {
                 return fail(error)
             }

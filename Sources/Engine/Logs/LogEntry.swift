@@ -66,21 +66,31 @@ package struct RequestLog: Sendable {
     /// The line's text, e.g. `GET /api/health`.
     var message: String { Self.cut(method, 50) + " " + Self.cut(url, 3000) }
 
-    var data: JSONObject {
-        var object = JSONObject()
-        object["auth"] = .string(auth)
-        if let authID { object["authId"] = .string(authID) }
-        if let details { object["details"] = details }
-        if let error { object["error"] = .string(error) }
-        object["execTime"] = .number(Double(duration) / 1_000_000)
-        object["method"] = .string(Self.cut(method, 50))
-        object["referer"] = .string(Self.cut(referer, 2000))
-        if let remoteIP { object["remoteIP"] = .string(remoteIP) }
-        object["status"] = .number(Double(status))
-        object["type"] = "request"
-        object["url"] = .string(Self.cut(url, 3000))
-        object["userAgent"] = .string(Self.cut(userAgent, 2000))
-        if let userIP { object["userIP"] = .string(userIP) }
-        return object
+    /// Writes the line's data with its members in PocketBase's order, straight into bytes: a server under load writes
+    /// as many of these as answers.
+    func writeData(into writer: inout JSONWriter) {
+        writer.beginObject()
+        writer.key("auth")
+        writer.string(auth)
+        if let authID { writer.key("authId"); writer.string(authID) }
+        if let details { writer.key("details"); writer.json(details) }
+        if let error { writer.key("error"); writer.string(error) }
+        writer.key("execTime")
+        writer.double(Double(duration) / 1_000_000)
+        writer.key("method")
+        writer.string(Self.cut(method, 50))
+        writer.key("referer")
+        writer.string(Self.cut(referer, 2000))
+        if let remoteIP { writer.key("remoteIP"); writer.string(remoteIP) }
+        writer.key("status")
+        writer.int(status)
+        writer.key("type")
+        writer.string("request")
+        writer.key("url")
+        writer.string(Self.cut(url, 3000))
+        writer.key("userAgent")
+        writer.string(Self.cut(userAgent, 2000))
+        if let userIP { writer.key("userIP"); writer.string(userIP) }
+        writer.endObject()
     }
 }

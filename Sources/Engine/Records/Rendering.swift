@@ -6,7 +6,7 @@ package struct Rendering: Sendable {
     package enum Member: Sendable {
         /// A member that is the same in every record, key and value.
         case constant(name: String, key: [UInt8], value: [UInt8])
-        case field(index: Int, key: [UInt8], isHidden: Bool, isEmail: Bool)
+        case field(index: Int, form: FieldShape.Form, key: [UInt8], isHidden: Bool, isEmail: Bool)
         /// Where `expand` goes when a record has one.
         case expand
     }
@@ -30,7 +30,8 @@ package struct Rendering: Sendable {
                 (
                     field.name,
                     .field(
-                        index: index, key: JSONWriter.escapedKey(field.name), isHidden: field.hidden,
+                        index: index, form: field.shape.form, key: JSONWriter.escapedKey(field.name),
+                        isHidden: field.hidden,
                         isEmail: isAuth && field.name == "email")
                 ))
         }
@@ -92,7 +93,7 @@ extension JSONWriter {
                     }
                 }
                 endObject()
-            case .field(let index, let key, let isHidden, let isEmail):
+            case .field(let index, let form, let key, let isHidden, let isEmail):
                 let custom = record.visibility.isEmpty ? nil : record.visibility[fields[index].name]
                 if !(custom ?? (showsHidden || !isHidden)) { continue }
                 if isEmail && !showsHidden && !record.ignoresEmailVisibility {
@@ -101,7 +102,7 @@ extension JSONWriter {
                     }
                 }
                 self.key(escaped: key)
-                value(record.values[index], form: fields[index].shape.form)
+                value(record.values[index], form: form)
             }
         }
         endObject()

@@ -59,11 +59,11 @@ package enum RowReader {
                 writer.key(escaped: key)
                 writer.raw(value)
             case .expand: continue
-            case .field(let index, let key, let isHidden, let isEmail):
+            case .field(let index, let form, let key, let isHidden, let isEmail):
                 if isHidden && !showsHidden { continue }
                 if isEmail && !showsHidden && !showsEmail(statement, collection, revealsEmailOf) { continue }
                 writer.key(escaped: key)
-                write(statement, index, collection.fields[index], into: &writer)
+                write(statement, index, form, collection, into: &writer)
             }
         }
         writer.endObject()
@@ -76,22 +76,32 @@ package enum RowReader {
         return statement.text(id) == revealsEmailOf
     }
 
-    private static func write(_ statement: Statement, _ column: Int, _ field: Field, into writer: inout JSONWriter) {
-        switch (statement.type(column), field.shape.form) {
-        case (.text, .text): writer.string(utf8: statement.utf8(column))
+    /// Writes a column as its field's form has it. The field itself, whose copy would cost more than the rest, is
+    /// looked at only for what does not have its stored form.
+    private static func write(
+        _ statement: Statement, _ column: Int, _ form: FieldShape.Form, _ collection: Collection,
+        into writer: inout JSONWriter
+    ) {
+        switch (statement.type(column), form) {
+        case (.text, .text): return writer.string(utf8: statement.utf8(column))
         case (.text, .date):
             let bytes = statement.utf8(column)
-            if isDate(bytes) { writer.string(utf8: bytes) } else { fallthrough }
-        default:
-            switch (statement.type(column), field.shape.form) {
-            case (.integer, .bool): writer.bool(statement.int(column) != 0)
-            case (.integer, .number), (.integer, .json): writer.int(statement.int(column))
-            case (.real, .number): writer.double(statement.double(column))
-            case (.text, .lastOfList) where statement.utf8(column).first != UInt8(ascii: "["):
-                writer.string(utf8: statement.utf8(column))
-            default: writer.value(value(statement, column, field), form: field.shape.form)
-            }
+            if isDate(bytes) { return writer.string(utf8: bytes) }
+        case (.text, .json):
+            let bytes = statement.utf8(column)
+            if JSONParser.isValid(bytes) { return writer.raw(bytes) }
+        case (.text, .list):
+            let bytes = statement.utf8(column)
+            if bytes.first == UInt8(ascii: "["), JSONParser.isValid(bytes) { return writer.raw(bytes) }
+        case (.text, .lastOfList):
+            let bytes = statement.utf8(column)
+            if bytes.first != UInt8(ascii: "[") { return writer.string(utf8: bytes) }
+        case (.integer, .bool): return writer.bool(statement.int(column) != 0)
+        case (.integer, .number), (.integer, .json): return writer.int(statement.int(column))
+        case (.real, .number): return writer.double(statement.double(column))
+        default: break
         }
+        writer.value(value(statement, column, collection.fields[column]), form: form)
     }
 
     /// Whether the bytes are "" or have the look of `2006-01-02 15:04:05.000Z`.
@@ -101,6 +111,7 @@ package enum RowReader {
     }
 
     private static func isJSON(_ text: String) -> Bool {
-        (try? JSONParser.parse(text, options: .init(rejectDuplicateKeys: false))) != nil
+        var text = text
+        return text.withUTF8 { JSONParser.isValid($0) }
     }
 }

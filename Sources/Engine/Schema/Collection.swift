@@ -39,6 +39,8 @@ package final class Collection: Sendable {
     package let created: String
     package let updated: String
 
+    /// The types of its fields that no loaded plugin provides.
+    package let missingTypes: [String]
     /// How its records are written as JSON.
     package let rendering: Rendering
     /// The SQL of its rows.
@@ -63,6 +65,7 @@ package final class Collection: Sendable {
         var byName: [String: Int] = [:]
         for (index, field) in fields.enumerated() { byName[field.name] = index }
         indexByName = byName
+        missingTypes = fields.filter(\.isMissing).map(\.typeID)
         statements = RecordStatements(name: name, fields: fields)
         rendering = Rendering(collectionID: id, collectionName: name, isAuth: type == .auth, fields: fields)
     }
@@ -75,6 +78,4 @@ package final class Collection: Sendable {
     package func index(of name: String) -> Int? { indexByName[name] }
     package func field(named name: String) -> Field? { indexByName[name].map { fields[$0] } }
     package func field(id: String) -> Field? { fields.first { $0.id == id } }
-    /// The types of its fields that no loaded plugin provides.
-    package var missingTypes: [String] { fields.filter(\.isMissing).map(\.typeID) }
 }

@@ -139,8 +139,13 @@ package final class RouteTable: Sendable {
         let isLast = stop == end
         let decoded = isEscaped ? Array(PercentCoding.decode(all[start..<stop]).utf8) : []
         for (segment, next) in node.fixed {
-            let isEqual = isEscaped ? segment == decoded : segment.elementsEqual(all[start..<stop])
-            guard isEqual else { continue }
+            if isEscaped {
+                guard segment == decoded else { continue }
+            } else {
+                guard segment.count == stop - start,
+                    segment.indices.allSatisfy({ segment[$0] == all[start &+ $0] })
+                else { continue }
+            }
             if isLast {
                 if let route = choose(next.routes, method) { return route }
             } else if let route = walk(next, all, stop + 1, end, method, &captures) {

@@ -30,15 +30,34 @@ package struct RouteOptions: Sendable {
     }
 }
 
-/// One route as the table keeps it: its middlewares are folded into `handler`.
-struct Route: Sendable {
-    var method: HTTPMethod?
-    var pattern: String
-    var parameterNames: [String]
-    var options: RouteOptions
-    var handler: Handler
+/// One route. A class, because finding one should cost a reference and no copy of what is in it.
+final class Route: Sendable {
+    let method: HTTPMethod?
+    let pattern: String
+    let parameterNames: [String]
+    let options: RouteOptions
+    /// In the finished table the middlewares are folded into it.
+    let handler: Handler
     /// The pattern ends in `/` or `{name...}`, so it matches everything below.
-    var isSubtree: Bool
+    let isSubtree: Bool
+
+    init(
+        method: HTTPMethod?, pattern: String, parameterNames: [String], options: RouteOptions,
+        handler: @escaping Handler, isSubtree: Bool
+    ) {
+        self.method = method
+        self.pattern = pattern
+        self.parameterNames = parameterNames
+        self.options = options
+        self.handler = handler
+        self.isSubtree = isSubtree
+    }
+
+    func with(handler: @escaping Handler) -> Route {
+        Route(
+            method: method, pattern: pattern, parameterNames: parameterNames, options: options, handler: handler,
+            isSubtree: isSubtree)
+    }
 }
 
 /// Collects routes before the server starts. The patterns are those of Go's `http.ServeMux`:
@@ -101,11 +120,9 @@ package final class Router: Sendable {
         state.withLock { state in
             let root = RouteNode.Builder()
             for route in state.routes {
-                var folded = route
-                folded.handler = Self.fold(
-                    state.middlewares + route.options.middlewares, route.handler, errorResponse
-                )
-                root.insert(folded, RoutePattern(route.pattern).segments[...])
+                let folded = Self.fold(
+                    state.middlewares + route.options.middlewares, route.handler, errorResponse)
+                root.insert(route.with(handler: folded), RoutePattern(route.pattern).segments[...])
             }
             let notFound = Route(
                 method: nil, pattern: "", parameterNames: [], options: state.notFound.options,
