@@ -30,8 +30,6 @@ let fieldTypes = [
 let nio: [Target.Dependency] = [
     .product(name: "NIOCore", package: "swift-nio"),
     .product(name: "NIOPosix", package: "swift-nio"),
-    .product(name: "NIOHTTP1", package: "swift-nio"),
-    .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
 ]
 
 let package = Package(
@@ -48,13 +46,13 @@ let package = Package(
         ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
-        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     ],
     targets: [
         .systemLibrary(name: "CSQLite", path: "Sources/System/CSQLite", pkgConfig: "sqlite3"),
         .systemLibrary(name: "COpenSSL", path: "Sources/System/COpenSSL", pkgConfig: "libcrypto"),
         .systemLibrary(name: "CCrypt", path: "Sources/System/CCrypt", pkgConfig: "libcrypt"),
+        .systemLibrary(name: "CMalloc", path: "Sources/System/CMalloc"),
         .target(
             name: "CRE2", path: "Sources/System/CRE2",
             linkerSettings: [.linkedLibrary("re2"), .linkedLibrary("stdc++")]
@@ -69,7 +67,7 @@ let package = Package(
         ),
         .target(
             name: "WebServer",
-            dependencies: nio + [.product(name: "NIOHTTPCompression", package: "swift-nio-extras")],
+            dependencies: nio,
             swiftSettings: strict
         ),
         .target(name: "Engine", dependencies: ["Store", "JSON", "COpenSSL", "CCrypt"], swiftSettings: strict),
@@ -89,7 +87,7 @@ let package = Package(
         .executableTarget(
             name: "Host",
             dependencies: [
-                "Roost", "PluginHost", "WebServer", "JSON",
+                "Roost", "PluginHost", "WebServer", "JSON", "CMalloc",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict

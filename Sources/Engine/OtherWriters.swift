@@ -1,4 +1,4 @@
-package import Store
+import Store
 import Synchronization
 
 /// Notices once a second whether the database was written to, so that what is kept in memory is checked against what
@@ -24,7 +24,7 @@ final class OtherWriters: Sendable {
     ///   - check: compares what is stored with what is known.
     func start(path: String, check: @escaping @Sendable (Connection) throws -> Void) throws {
         state.withLock { $0.hasEnded = false }
-        SystemThread.start(role: .other) { [self] in
+        SystemThread.start { [self] in
             watch(path, check)
             state.withLock { $0.hasEnded = true }
             wakeup.broadcast()

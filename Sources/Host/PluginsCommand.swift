@@ -144,15 +144,13 @@ struct PluginsCommand: ParsableCommand {
         @Argument(help: "The plugin's folder, its plugin.json or its library.") var path: String
 
         func run() throws {
-            do {
-                let report = try PluginCheck.run(path)
-                if options.isJSON {
-                    Terminal.line(report.json.serialized())
-                } else {
-                    for line in report.lines { Terminal.line(line) }
-                }
-                if !report.passed { throw ExitCode(1) }
-            } catch let problem as PluginProblem { throw options.fail(problem) }
+            let report = PluginCheck.run(path)
+            if options.isJSON {
+                Terminal.line(report.json.serialized())
+            } else {
+                for line in report.lines { Terminal.line(line) }
+            }
+            if !report.passed { throw ExitCode(1) }
         }
     }
 

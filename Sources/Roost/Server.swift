@@ -1,8 +1,8 @@
-package import API
+import API
 package import Engine
-package import JSON
+import JSON
 package import PluginHost
-package import Store
+import Store
 package import WebServer
 import Synchronization
 

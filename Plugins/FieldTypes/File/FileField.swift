@@ -53,10 +53,8 @@ struct FileField: FieldType {
         }
         let record = try context.record()
         let uploads = Upload.all(record, field: context.name)
-        let stored = try FileNames.all(context.original())
-        let added = names.filter { name in
-            !Cast.contains(stored, name) && !uploads.contains { $0.name.utf8.elementsEqual(name.utf8) }
-        }
+        let known = TextSet(try FileNames.all(context.original()) + uploads.map(\.name))
+        let added = names.filter { !known.contains($0) }
         if !added.isEmpty {
             throw Failure(
                 "validation_invalid_file", "Invalid new files: {{.invalidFiles}}.",
@@ -67,7 +65,8 @@ struct FileField: FieldType {
                 "validation_too_many_files", "The maximum allowed files is {{.maxSelect}}",
                 params: ["maxSelect": .number(Double(maxSelect))])
         }
-        for upload in uploads where Cast.contains(names, upload.name) {
+        let kept = TextSet(names)
+        for upload in uploads where kept.contains(upload.name) {
             try upload.validate(maxSize: maxSize, mimeTypes: mimeTypes)
         }
     }

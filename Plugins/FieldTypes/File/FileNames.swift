@@ -15,12 +15,11 @@ enum FileNames {
 
     private static func all(_ json: JSON) -> [String] {
         guard case .array(let members) = json else { return Cast.uniqueStrings(json) }
-        var names: [String] = []
-        for member in members {
+        var seen = TextSet()
+        return members.compactMap { member in
             let inner = all(member)
-            if inner.count == 1, !Cast.contains(names, inner[0]) { names.append(inner[0]) }
+            return inner.count == 1 && seen.insert(inner[0]) ? inner[0] : nil
         }
-        return names
     }
 }
 

@@ -7,13 +7,13 @@ struct SelectField: FieldType {
         .string("help"), .integer("maxSelect"), .bool("required"), .strings("values"),
     ]
 
-    private let values: [String]
+    private let values: TextSet
     private let maxSelect: Int
     private let isRequired: Bool
     private var isMultiple: Bool { maxSelect > 1 }
 
     init(_ settings: FieldSettings) {
-        values = settings.strings("values")
+        values = TextSet(settings.strings("values"))
         maxSelect = max(settings.integer("maxSelect"), 1)
         isRequired = settings.bool("required")
     }
@@ -40,7 +40,7 @@ struct SelectField: FieldType {
                 "validation_too_many_values", "Select no more than {{.maxSelect}}",
                 params: ["maxSelect": .number(Double(maxSelect))])
         }
-        if let wrong = selected.first(where: { !Cast.contains(values, $0) }) {
+        if let wrong = selected.first(where: { !values.contains($0) }) {
             throw Failure("validation_invalid_value", "Invalid value {{.value}}", params: ["value": .string(wrong)])
         }
     }

@@ -1,4 +1,4 @@
-package import Engine
+import Engine
 import JSON
 import Store
 package import WebServer

@@ -1,6 +1,6 @@
 package import Engine
 package import JSON
-package import NIOCore
+import NIOCore
 package import Store
 package import WebServer
 

@@ -1,6 +1,6 @@
-package import Engine
-package import JSON
-package import Store
+import Engine
+import JSON
+import Store
 package import WebServer
 
 /// `/api/collections/{collection}/records…`: the routes that clients spend their time on.

@@ -43,7 +43,7 @@ package final class LogWriter: Sendable {
     /// - Parameter database: `auxiliary.db`.
     package init(database: Database) {
         self.database = database
-        SystemThread.start(role: .other) { self.run() }
+        SystemThread.start { self.run() }
     }
 
     package var options: Options {

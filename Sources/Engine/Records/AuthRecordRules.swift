@@ -1,5 +1,5 @@
 import JSON
-package import Store
+import Store
 
 /// What holds for every record of an auth collection, whoever writes it: PocketBase's system hooks as plain functions.
 package enum AuthRecordRules {

@@ -1,4 +1,4 @@
-package import JSON
+import JSON
 package import Store
 
 /// The records of collections as a client may see and change them: rules, expands and the JSON of answers.
@@ -196,7 +196,7 @@ package struct RecordService {
 
     /// Decides what of the records is visible and loads what they expand to.
     package func enrich(_ records: [Record], expand: String, on connection: Connection) throws {
-        guard let first = records.first else { return }
+        guard !records.isEmpty else { return }
         try enrich(records[...]) {
             try resolveVisibility(records, info: info, on: connection)
             guard !expand.isEmpty else { return }
@@ -211,7 +211,6 @@ package struct RecordService {
                 do { try expander.expand(records, path) } catch is ServiceError {}
             }
         }
-        _ = first
     }
 
     private func enrich(_ records: ArraySlice<Record>, then finish: @escaping () throws -> Void) throws {

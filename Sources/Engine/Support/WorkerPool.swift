@@ -26,9 +26,6 @@ package final class WorkerPool: Sendable {
         wakeup = ConditionBox()
     }
 
-    /// Whether the calling thread is one of a pool.
-    package static var isWorkerThread: Bool { ThreadRole.current == .worker }
-
     /// Runs a job on a worker thread.
     /// - Returns: false when the queue is full or the pool is stopped; the job will not run.
     package func run(_ job: @escaping @Sendable () -> Void) -> Bool {
@@ -46,7 +43,7 @@ package final class WorkerPool: Sendable {
         switch next {
         case .refused: return false
         case .queued: wakeup.signal()
-        case .start: SystemThread.start(role: .worker) { self.work() }
+        case .start: SystemThread.start { self.work() }
         }
         return true
     }
@@ -104,51 +101,25 @@ package final class WorkerPool: Sendable {
     }
 }
 
-/// What a thread is there for; the plugin ABI's thread tags are checked against it.
-package enum ThreadRole: Int, Sendable {
-    case other = 0, worker = 1, loop = 2, writer = 3
-
-    package static var current: ThreadRole {
-        ThreadRole(rawValue: Int(bitPattern: pthread_getspecific(key))) ?? .other
-    }
-
-    /// Marks the calling thread until it ends.
-    package static func mark(_ role: ThreadRole) {
-        pthread_setspecific(key, UnsafeRawPointer(bitPattern: role.rawValue))
-    }
-
-    private static let key: pthread_key_t = {
-        var key = pthread_key_t()
-        pthread_key_create(&key, nil)
-        return key
-    }()
-}
-
 /// A thread of the system, detached, with the stack that deep expressions need.
 package enum SystemThread {
     private final class Body {
         let run: @Sendable () -> Void
-        let role: ThreadRole
-        init(role: ThreadRole, run: @escaping @Sendable () -> Void) {
-            self.run = run
-            self.role = role
-        }
+        init(_ run: @escaping @Sendable () -> Void) { self.run = run }
     }
 
-    package static func start(role: ThreadRole, stackBytes: Int = 1 << 20, _ run: @escaping @Sendable () -> Void) {
+    package static func start(stackBytes: Int = 1 << 20, _ run: @escaping @Sendable () -> Void) {
         var attributes = pthread_attr_t()
         pthread_attr_init(&attributes)
         pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
         pthread_attr_setstacksize(&attributes, stackBytes)
         var thread = pthread_t()
-        let body = Unmanaged.passRetained(Body(role: role, run: run))
+        let body = Unmanaged.passRetained(Body(run))
         let status = pthread_create(
             &thread, &attributes,
             { argument in
                 guard let argument else { return nil }
-                let body = Unmanaged<Body>.fromOpaque(argument).takeRetainedValue()
-                ThreadRole.mark(body.role)
-                body.run()
+                Unmanaged<Body>.fromOpaque(argument).takeRetainedValue().run()
                 return nil
             }, body.toOpaque())
         pthread_attr_destroy(&attributes)

@@ -68,10 +68,12 @@ extension Cast {
         _ modifier: FieldModifier, _ current: [String], _ operand: [String], isMultiple: Bool
     ) -> Value? {
         switch modifier {
-        case .append: value(unique(current + operand), isMultiple: isMultiple)
-        case .prepend: value(unique(operand + current), isMultiple: isMultiple)
-        case .remove: value(current.filter { !contains(operand, $0) }, isMultiple: isMultiple)
-        case .autogenerate: nil
+        case .append: return value(unique(current + operand), isMultiple: isMultiple)
+        case .prepend: return value(unique(operand + current), isMultiple: isMultiple)
+        case .remove:
+            let removed = TextSet(operand)
+            return value(current.filter { !removed.contains($0) }, isMultiple: isMultiple)
+        case .autogenerate: return nil
         }
     }
 
@@ -90,19 +92,45 @@ extension Cast {
     /// The different ones that are not empty, in their order.
     static func unique(_ texts: [String]) -> [String] {
         if texts.count < 2 { return texts.first == "" ? [] : texts }
-        var result: [String] = []
-        result.reserveCapacity(texts.count)
-        if texts.count <= 16 {
-            for text in texts where !text.isEmpty && !contains(result, text) { result.append(text) }
-            return result
-        }
-        var seen = Set<[UInt8]>(minimumCapacity: texts.count)
-        for text in texts where !text.isEmpty && seen.insert(Array(text.utf8)).inserted { result.append(text) }
-        return result
+        var seen = TextSet()
+        return texts.filter { !$0.isEmpty && seen.insert($0) }
     }
 
-    private static func sameBytes(_ a: String, _ b: String) -> Bool {
+    fileprivate static func sameBytes(_ a: String, _ b: String) -> Bool {
         a == b && a.utf8.count == b.utf8.count && a.utf8.elementsEqual(b.utf8)
+    }
+}
+
+/// Texts that are told apart byte by byte, quick to look up however many there are: what a client sends must not cost the
+/// square of its length.
+public struct TextSet: Sendable {
+    /// Up to this many, comparing them one by one is quicker than hashing.
+    private static let few = 16
+
+    private var texts: [String] = []
+    private var hashed: Set<[UInt8]> = []
+
+    public init() {}
+
+    public init(_ texts: [String]) {
+        for text in texts { insert(text) }
+    }
+
+    public func contains(_ text: String) -> Bool {
+        hashed.isEmpty ? Cast.contains(texts, text) : hashed.contains(Array(text.utf8))
+    }
+
+    /// - Returns: whether the text was not there yet.
+    @discardableResult
+    public mutating func insert(_ text: String) -> Bool {
+        if !hashed.isEmpty { return hashed.insert(Array(text.utf8)).inserted }
+        if Cast.contains(texts, text) { return false }
+        texts.append(text)
+        if texts.count > Self.few {
+            hashed = Set(texts.map { Array($0.utf8) })
+            texts = []
+        }
+        return true
     }
 }
 
