@@ -42,7 +42,8 @@ let package = Package(
     ]
         + fieldTypes.map { .library(name: "\($0)Field", type: .dynamic, targets: ["\($0)Field"]) }
         + [
-            .library(name: "AuthPlugin", type: .dynamic, targets: ["AuthPlugin"])
+            .library(name: "AuthPlugin", type: .dynamic, targets: ["AuthPlugin"]),
+            .library(name: "MailPlugin", type: .dynamic, targets: ["MailPlugin"]),
         ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -53,6 +54,10 @@ let package = Package(
         .systemLibrary(name: "COpenSSL", path: "Sources/System/COpenSSL", pkgConfig: "libcrypto"),
         .systemLibrary(name: "CCrypt", path: "Sources/System/CCrypt", pkgConfig: "libcrypt"),
         .systemLibrary(name: "CMalloc", path: "Sources/System/CMalloc"),
+        // These two are loaded at their first use; their headers alone are needed here.
+        .target(name: "CCurl", path: "Sources/System/CCurl"),
+        .target(
+            name: "CXML2", path: "Sources/System/CXML2", cSettings: [.unsafeFlags(["-I/usr/include/libxml2"])]),
         .target(
             name: "CRE2", path: "Sources/System/CRE2",
             linkerSettings: [.linkedLibrary("re2"), .linkedLibrary("stdc++")]
@@ -72,7 +77,8 @@ let package = Package(
         ),
         .target(name: "Engine", dependencies: ["Store", "JSON", "COpenSSL", "CCrypt"], swiftSettings: strict),
         .target(
-            name: "PluginHost", dependencies: ["Engine", "Store", "WebServer", "PluginABI", "JSON", "COpenSSL", "CRE2"],
+            name: "PluginHost",
+            dependencies: ["Engine", "Store", "WebServer", "PluginABI", "JSON", "COpenSSL", "CRE2"],
             swiftSettings: strict
         ),
         .target(
@@ -96,6 +102,11 @@ let package = Package(
             name: "AuthPlugin", dependencies: ["PluginKit", "JSON", "COpenSSL", "CCrypt"], path: "Plugins/Auth",
             exclude: ["plugin.json"], swiftSettings: strict, linkerSettings: pluginLinker
         ),
+        .target(
+            name: "MailPlugin", dependencies: ["PluginKit", "CCurl", "CXML2"], path: "Plugins/Mail",
+            exclude: ["plugin.json"], swiftSettings: strict + [.unsafeFlags(["-Xcc", "-I/usr/include/libxml2"])],
+            linkerSettings: pluginLinker
+        ),
     ]
         + fieldTypes.map { name in
             .target(
@@ -113,6 +124,7 @@ let package = Package(
             .testTarget(
                 name: "FieldTypeTests", dependencies: ["PluginABI", "JSON", "CRE2"],
                 exclude: ["Fixtures", "record-fixtures.py"], swiftSettings: strict),
-            .testTarget(name: "PluginHostTests", dependencies: ["PluginHost", "Engine", "JSON"], swiftSettings: strict),
+            .testTarget(
+                name: "PluginHostTests", dependencies: ["PluginHost", "Engine", "JSON"], swiftSettings: strict),
         ]
 )

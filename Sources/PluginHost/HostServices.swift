@@ -8,6 +8,8 @@ package final class HostServices: @unchecked Sendable {
     package let configuration: PluginHostConfiguration
     /// Records, queries and transactions; functions that need them answer ROOST_EUNSUPPORTED without.
     package var records: (any RecordHost)?
+    /// The server's settings; nil before there are any.
+    package var settings: (any SettingsHost)?
     /// Runs a function on one of the server's worker threads; nil starts a thread each time.
     package var runOnWorker: (@Sendable (@escaping @Sendable () -> Void) -> Void)?
     /// Writes a line for the user of a command.

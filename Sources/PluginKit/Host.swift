@@ -17,6 +17,7 @@ public final class Host: @unchecked Sendable {
     let logTable: UnsafePointer<roost_log_v1>?
     let commandsTable: UnsafePointer<roost_commands_v1>?
     let fieldTypesTable: UnsafePointer<roost_field_types_v1>?
+    let settingsTable: UnsafePointer<roost_settings_v1>?
     private let registration = Mutex<UInt>(0)
 
     /// The semantic version of the host.
@@ -34,6 +35,7 @@ public final class Host: @unchecked Sendable {
         logTable = find(ROOST_TABLE_LOG, roost_log_v1.self)
         commandsTable = find(ROOST_TABLE_COMMAND, roost_commands_v1.self)
         fieldTypesTable = find(ROOST_TABLE_FIELD_TYPE, roost_field_types_v1.self)
+        settingsTable = find(ROOST_TABLE_SETTINGS, roost_settings_v1.self)
         version = raw.pointee.version.string
     }
 
@@ -87,6 +89,24 @@ public final class Host: @unchecked Sendable {
                 job.release()
                 continuation.resume(throwing: HostError(status: status))
             }
+        }
+    }
+
+    /// Runs work on one of the host's worker threads, where records may be used, and does not wait for it.
+    ///
+    /// - Throws: ``HostError`` when the host takes no more work.
+    public func runOnWorker(_ body: @escaping @Sendable (Records) -> Void) throws {
+        guard let run = httpTable?.pointee.run_on_worker else { throw HostError.denied(ROOST_TABLE_HTTP) }
+        let job = Unmanaged.passRetained(WorkerJob { raw in body(Records(Call(raw, self))) })
+        let status = run(
+            raw,
+            { user, call in
+                guard let user, let call else { return }
+                Unmanaged<WorkerJob>.fromOpaque(user).takeRetainedValue().body(call)
+            }, job.toOpaque())
+        if status < 0 {
+            job.release()
+            throw HostError(status: status)
         }
     }
 

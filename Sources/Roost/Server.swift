@@ -72,6 +72,7 @@ package final class Server: Sendable {
         logs.use(engine.logs)
         services = Services(engine: engine, identities: IdentityCache(engine: engine))
         plugins.services.records = EngineRecordHost(engine: engine)
+        plugins.services.settings = EngineSettingsHost(engine: engine)
         plugins.services.runOnWorker = { job in
             if !engine.workers.run(job) {
                 engine.logs.write(.error, "A plugin's work was refused: too much is waiting.")

@@ -6,6 +6,11 @@ final class AuthCollection: Sendable {
     struct Token: Sendable {
         var secret: String
         var duration: Int
+
+        init(_ json: JSON?) {
+            secret = json?["secret"]?.stringValue ?? ""
+            duration = json?["duration"]?.intValue ?? 0
+        }
     }
 
     /// Something that can be on, with a duration in seconds.
@@ -34,10 +39,19 @@ final class AuthCollection: Sendable {
     let mfa: TimedOption
     let mfaRule: String
     let otp: TimedOption
+    /// How many digits a one-time password has.
+    let otpLength: Int
     /// Whether records are told of a sign-in from somewhere new.
     let hasAlerts: Bool
     let hasOAuth2: Bool
     let authToken: Token
+    /// Of the other kinds of tokens.
+    let tokens: [RecordToken.Kind: Token]
+    let templates: [MailKind: MailTemplate]
+    /// Fields that mails may show, each with whether its text is put in as it is.
+    let shownFields: [(name: String, isPlain: Bool)]
+    /// The fewest characters of a password.
+    let minPasswordLength: Int
 
     var isSuperusers: Bool { name == "_superusers" }
 
@@ -64,10 +78,19 @@ final class AuthCollection: Sendable {
         mfa = TimedOption(document["mfa"])
         mfaRule = document["mfa"]?["rule"]?.stringValue ?? ""
         otp = TimedOption(document["otp"])
+        otpLength = document["otp"]?["length"]?.intValue ?? 0
+        let minimum = field?["min"]?.intValue ?? 0
+        minPasswordLength = minimum > 0 ? minimum : 1
         hasAlerts = document["authAlert"]?["enabled"]?.boolValue ?? false
         hasOAuth2 = document["oauth2"]?["enabled"]?.boolValue ?? false
-        authToken = Token(
-            secret: document["authToken"]?["secret"]?.stringValue ?? "",
-            duration: document["authToken"]?["duration"]?.intValue ?? 0)
+        authToken = Token(document["authToken"])
+        tokens = Dictionary(uniqueKeysWithValues: RecordToken.Kind.allCases.map { ($0, Token(document[$0.option])) })
+        templates = Dictionary(
+            uniqueKeysWithValues: MailKind.allCases.map { ($0, MailTemplate($0.template(of: document))) })
+        shownFields = (document["fields"]?.arrayValue ?? []).compactMap { field in
+            guard let name = field["name"]?.stringValue, field["hidden"]?.boolValue != true else { return nil }
+            let plain = ["autodate", "date", "bool", "number"]
+            return (name, plain.contains(field["type"]?.stringValue ?? ""))
+        }
     }
 }

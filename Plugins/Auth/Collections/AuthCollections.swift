@@ -58,4 +58,19 @@ extension AuthCollections {
         guard collection.isAuth else { throw ServiceError.notFound("Missing or invalid auth collection context.") }
         return collection
     }
+
+    /// Who asks, and the collection that the path names, which has to be theirs.
+    ///
+    /// - Throws: 401 for guests, 403 for records of another collection.
+    func requester(of request: HTTPRequest) throws -> (Record, AuthCollection) {
+        let collection = try named(in: request)
+        guard let record = request.auth else {
+            throw ServiceError.unauthorized("The request requires valid record authorization token.")
+        }
+        guard record.collectionID == collection.id else {
+            throw ServiceError.forbidden(
+                "The request requires auth record from \(record.collectionName) collection.")
+        }
+        return (record, collection)
+    }
 }

@@ -13,6 +13,8 @@ enum SuperuserCommand {
         Available Commands:
           create EMAIL PASSWORD   Creates a new superuser
           delete EMAIL            Deletes an existing superuser
+          ips [IP|SUBNET…]        Sets from where superusers are let in; without any, from everywhere
+          otp EMAIL               Creates a one-time password for a superuser
           update EMAIL PASSWORD   Changes the password of a single superuser
           upsert EMAIL PASSWORD   Creates, or updates if email exists, a single superuser
 
@@ -48,6 +50,8 @@ enum SuperuserCommand {
         case "create": try create(Array(words.dropFirst()), context)
         case "update": try update(Array(words.dropFirst()), context)
         case "delete": try delete(Array(words.dropFirst()), context)
+        case "otp": try oneTimePassword(Array(words.dropFirst()), context)
+        case "ips": try addresses(Array(words.dropFirst()), context)
         default: context.print(usage)
         }
     }
@@ -93,6 +97,39 @@ enum SuperuserCommand {
         let name = quoted(superuser.text("email"))
         try attempt("failed to delete superuser \(name)") { try context.records.delete(superuser) }
         context.print("Successfully deleted superuser \(name)!")
+    }
+
+    private static func oneTimePassword(_ words: [String], _ context: CommandContext) throws {
+        guard let email = words.first, EmailSyntax.isAddress(email) else {
+            throw Refusal("invalid or missing email address")
+        }
+        guard let superuser = try find(email, context) else {
+            throw Refusal("superuser with email \(quoted(email)) doesn't exist")
+        }
+        let options = try context.records.collection(collection)?["otp"]
+        guard options?["enabled"]?.boolValue == true else {
+            throw Refusal("OTP auth is not enabled for the _superusers collection")
+        }
+        let length = max(options?["length"]?.intValue ?? 8, 1)
+        let password = context.host.randomText(length, of: Alphabet.digits)
+        var id = ""
+        try attempt("failed to create OTP") {
+            id = try OneTimePassword.make(password, for: superuser, context.records).id
+        }
+        context.print("Successfully created OTP for superuser \(quoted(superuser.text("email"))):")
+        context.print("├─ Id:    \(id)")
+        context.print("├─ Pass:  \(password)")
+        context.print("└─ Valid: \(options?["duration"]?.intValue ?? 0)s")
+    }
+
+    private static func addresses(_ words: [String], _ context: CommandContext) throws {
+        try attempt("failed to update the superuserIPs setting") {
+            try context.records.updateSettings(["superuserIPs": .array(words.map { .string($0) })])
+        }
+        guard let last = words.last else { return context.print("Successfully cleared SuperuserIPs setting!") }
+        context.print("Successfully updated SuperuserIPs setting:")
+        for word in words.dropLast() { context.print("├─ \(word)") }
+        context.print("└─ \(last)")
     }
 
     // MARK: - Parts

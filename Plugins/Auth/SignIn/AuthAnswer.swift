@@ -24,26 +24,41 @@ enum AuthAnswer {
     static let refusal = ServiceError.forbidden(
         "The request doesn't satisfy the collection requirements to authenticate.")
 
-    /// Signs a record in.
+    /// Answers a record with a token, if it may sign in.
     ///
     /// - Parameters:
-    ///   - token: what the client gets.
-    ///   - method: how the record has proved who it is, for the second factor; nil when it need not.
     ///   - context: what `@request.context` reads in rules.
-    /// - Throws: 403 when the collection's rule lets it not in, 400 when the second factor is not right.
+    /// - Throws: 403 when the settings or the collection's rule let it not in.
     static func make(
-        _ record: Record, of collection: AuthCollection, token: String, method: String?, context: String = "default",
+        _ record: Record, of collection: AuthCollection, token: String, context: String = "default",
         _ request: HTTPRequest
     ) throws -> HTTPResponse {
-        guard try mayEnter(record, collection, request, context: context) else { throw refusal }
-        if let method, let pending = try SecondFactor.check(record, collection, method, request, context: context) {
-            return line(.json(["mfaId": .string(pending)], status: 401))
+        try admit(record, collection, request, context: context)
+        return try show(record, collection, token: token, meta: nil, request)
+    }
+
+    /// - Throws: 403 when the settings or the collection's rule let a record not in.
+    static func admit(
+        _ record: Record, _ collection: AuthCollection, _ request: HTTPRequest, context: String
+    ) throws {
+        if collection.isSuperusers, !request.host.admitsSuperuser(from: request.remoteIP) {
+            throw ServiceError.forbidden()
         }
-        if method != nil, collection.hasAlerts { SignInOrigins.note(record, request) }
+        guard try mayEnter(record, collection, request, context: context) else { throw refusal }
+    }
+
+    /// - Parameter meta: what the method of signing in has to say beside the record; nil for nothing.
+    static func show(
+        _ record: Record, _ collection: AuthCollection, token: String, meta: JSON?, _ request: HTTPRequest
+    ) throws -> HTTPResponse {
         let audience: Record.Audience = collection.isSuperusers ? .superuser : .owner
         let shown = try record.export(for: audience, expand: request.query("expand") ?? "")
         var writer = JSONWriter(capacity: shown.utf8.count + token.utf8.count + 32)
         writer.beginObject()
+        if let meta {
+            writer.key("meta" as StaticString)
+            writer.raw(meta.serialized().utf8)
+        }
         writer.key("record" as StaticString)
         writer.raw(shown.utf8)
         writer.key("token" as StaticString)

@@ -19,7 +19,7 @@ enum ImpersonateRoute {
             // collection's own duration.
             let token = try AuthToken.make(
                 for: record, of: collection, nanoseconds: seconds &* 1_000_000_000, isRefreshable: false)
-            return try AuthAnswer.make(record, of: collection, token: token, method: nil, request)
+            return try AuthAnswer.make(record, of: collection, token: token, request)
         }
     }
 }

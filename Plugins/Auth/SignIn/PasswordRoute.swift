@@ -1,16 +1,17 @@
 import PluginKit
 
 /// `POST /api/collections/{collection}/auth-with-password`
-enum PasswordRoute {
-    private static let path = "/api/collections/{collection}/auth-with-password"
+struct PasswordRoute: Sendable {
+    let collections: AuthCollections
+    let signIn: SignIn
 
-    static func add(to host: Host, _ collections: AuthCollections) throws {
-        try host.route("POST", path, run: .worker) { request in
+    func add(to host: Host) throws {
+        try host.route("POST", "/api/collections/{collection}/auth-with-password") { request in
             try answer(request, try collections.authNamed(in: request))
         }
     }
 
-    private static func answer(_ request: HTTPRequest, _ collection: AuthCollection) throws -> HTTPResponse {
+    private func answer(_ request: HTTPRequest, _ collection: AuthCollection) throws -> HTTPResponse {
         guard collection.allowsPasswords else {
             throw ServiceError.forbidden("The collection is not configured to allow password authentication.")
         }
@@ -18,17 +19,17 @@ enum PasswordRoute {
         let identity = try form.text("identity")
         let password = try form.text("password")
         let field = try form.text("identityField")
-        if let invalid = ServiceError.invalidForm(failures(identity, password, field, collection)) { throw invalid }
+        if let invalid = ServiceError.invalidForm(Self.failures(identity, password, field, collection)) {
+            throw invalid
+        }
         let fields = field.isEmpty ? collection.identityFields : [field]
-        let record = try find(identity, in: fields, of: collection, request.records)
+        let record = try Self.find(identity, in: fields, of: collection, request.records)
         // Hashed for nobody too: the time must not tell who has an account.
         let isRight = Bcrypt.verify(password, record?.text("password") ?? "", cost: collection.passwordCost)
         guard isRight, let record else {
             throw ServiceError.badRequest("Failed to authenticate.")
         }
-        let token = try AuthToken.make(for: record, of: collection)
-        return try AuthAnswer.make(
-            record, of: collection, token: token, method: "password", context: "password", request)
+        return try signIn.complete(record, collection, method: "password", context: "password", request)
     }
 
     private static func failures(

@@ -6,29 +6,15 @@ enum RefreshRoute {
         try host.route(
             "POST", "/api/collections/{collection}/auth-refresh",
             quick: { request in
-                let (record, collection) = try requester(request, collections)
+                let (record, collection) = try collections.requester(of: request)
                 // Rules and relations may mean much reading.
                 guard collection.authRule?.isEmpty ?? true, (request.query("expand") ?? "").isEmpty else { return nil }
                 return try answer(request, record, collection)
             },
             slow: { request in
-                let (record, collection) = try requester(request, collections)
+                let (record, collection) = try collections.requester(of: request)
                 return try answer(request, record, collection)
             })
-    }
-
-    private static func requester(
-        _ request: HTTPRequest, _ collections: AuthCollections
-    ) throws -> (Record, AuthCollection) {
-        let collection = try collections.named(in: request)
-        guard let record = request.auth else {
-            throw ServiceError.unauthorized("The request requires valid record authorization token.")
-        }
-        guard record.collectionID == collection.id else {
-            throw ServiceError.forbidden(
-                "The request requires auth record from \(record.collectionName) collection.")
-        }
-        return (record, collection)
     }
 
     private static func answer(
@@ -39,7 +25,7 @@ enum RefreshRoute {
         if isTrue(AuthToken.parse(token)?.token.claims["refreshable"]) {
             token = try AuthToken.make(for: record, of: collection)
         }
-        return try AuthAnswer.make(record, of: collection, token: token, method: nil, request)
+        return try AuthAnswer.make(record, of: collection, token: token, request)
     }
 
     /// The token of the Authorization header, with or without `Bearer `.

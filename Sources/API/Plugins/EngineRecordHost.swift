@@ -99,8 +99,15 @@ package final class EngineRecordHost: RecordHost {
 
     package func remove(_ record: Record, in transaction: RecordTransaction?) throws {
         let saver = saver()
-        if let transaction { return try saver.delete(record, in: writing(transaction)) }
-        try engine.data.writeAndWait { try saver.delete(record, in: $0) }
+        func run(_ transaction: Transaction) throws {
+            // Of several that delete one record only the first has deleted it.
+            guard try transaction.connection.record(id: record.id, in: record.collection) != nil else {
+                throw ServiceError.notFound()
+            }
+            try saver.delete(record, in: transaction)
+        }
+        if let transaction { return try run(writing(transaction)) }
+        try engine.data.writeAndWait(run)
     }
 
     package func transaction(

@@ -23,12 +23,7 @@ package struct SettingsRoutes: Sendable {
                 exchange.request, .badRequest("An error occurred while loading the submitted data."))
             let engine = exchange.engine
             exchange.write(.badRequest("An error occurred while saving the new settings.")) { transaction in
-                let changed = try engine.settings.current.applying(patch: patch)
-                let failures = changed.validate()
-                if !failures.isEmpty {
-                    throw ServiceError.badRequest("An error occurred while saving the new settings.", failures)
-                }
-                try engine.settings.save(changed, in: transaction)
+                try engine.settings.update(with: patch, in: transaction)
             } then: {
                 exchange.json(engine.settings.current.publicJSON)
             }

@@ -7,14 +7,20 @@ package enum AuthRecordRules {
     /// The address of the record that PocketBase's installer page makes; it goes when a real superuser comes.
     static let installerEmail = "__pbinstaller@example.com"
 
-    static func beforeWrite(_ record: Record, schema: Schema, transaction: Transaction) throws {
+    static func beforeWrite(_ record: Record, saver: RecordSaver, transaction: Transaction) throws {
         if record.collection.isSuperusers { record["verified"] = .bool(true) }
         if !record.isNew, record["tokenKey"] == record.originalValue("tokenKey"),
             record["password"] != record.originalValue("password") || record["email"] != record.originalValue("email")
         {
             refreshTokenKey(record)
         }
-        for other in schema.collections where other.isAuth && other.id != record.collection.id {
+        if !record.isNew, record["verified"] == .bool(true), record.originalValue("verified") == .bool(false) {
+            // Accounts elsewhere that were linked before the owner of the address was known may be somebody else's.
+            let removed = try removeCompanions(
+                of: record, from: ["_externalAuths"], saver: saver, transaction: transaction)
+            if removed > 0, record["tokenKey"] == record.originalValue("tokenKey") { refreshTokenKey(record) }
+        }
+        for other in saver.schema.collections where other.isAuth && other.id != record.collection.id {
             if try transaction.connection.record(id: record.id, in: other) != nil {
                 throw ValidationFailures([
                     "id": FieldFailure("validation_invalid_auth_id", "Invalid or duplicated auth record id.")
@@ -37,8 +43,13 @@ package enum AuthRecordRules {
         {
             try saver.delete(installer, in: transaction)
         }
-        if !record.isNew, record["password"] != record.originalValue("password") {
-            try removeCompanions(of: record, from: ["_authOrigins"], saver: saver, transaction: transaction)
+        guard !record.isNew else { return }
+        if record["password"] != record.originalValue("password") {
+            try removeCompanions(of: record, from: ["_authOrigins", "_mfas"], saver: saver, transaction: transaction)
+        }
+        // What was begun before a change of password, address or key is not finished after it.
+        if record["tokenKey"] != record.originalValue("tokenKey") {
+            try removeCompanions(of: record, from: ["_otps"], saver: saver, transaction: transaction)
         }
     }
 
@@ -53,9 +64,12 @@ package enum AuthRecordRules {
         try removeCompanions(of: record, from: companions, saver: saver, transaction: transaction)
     }
 
+    /// - Returns: how many there were.
+    @discardableResult
     private static func removeCompanions(
         of record: Record, from names: [String], saver: RecordSaver, transaction: Transaction
-    ) throws {
+    ) throws -> Int {
+        var count = 0
         for name in names {
             guard let companion = saver.schema.collection(name: name), companion.id != record.collection.id else {
                 continue
@@ -67,7 +81,9 @@ package enum AuthRecordRules {
                 sql, [.text(record.collection.id), .text(record.id)], companion)
             {
                 try saver.delete(row, in: transaction)
+                count += 1
             }
         }
+        return count
     }
 }

@@ -40,7 +40,7 @@ package struct RecordSaver {
     package func write(_ record: Record, in transaction: Transaction) throws {
         let isNew = record.isNew
         if record.collection.isAuth {
-            try AuthRecordRules.beforeWrite(record, schema: schema, transaction: transaction)
+            try AuthRecordRules.beforeWrite(record, saver: self, transaction: transaction)
         }
         do {
             if isNew { try insert(record, transaction.connection) } else { try update(record, transaction.connection) }

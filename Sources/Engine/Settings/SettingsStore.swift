@@ -1,4 +1,4 @@
-import JSON
+package import JSON
 package import Store
 import Synchronization
 
@@ -28,9 +28,12 @@ package final class SettingsSnapshot: Sendable {
     package let settings: Settings
     /// From where superusers may be used; empty for everywhere.
     package let superuserIPs: IPList
+    /// Which change brought these settings, counted from 1.
+    package let revision: UInt64
 
-    init(_ settings: Settings) {
+    init(_ settings: Settings, revision: UInt64 = 1) {
         self.settings = settings
+        self.revision = revision
         superuserIPs = IPList(settings.superuserIPs)
     }
 }
@@ -102,11 +105,22 @@ package final class SettingsStore: Sendable {
         transaction.afterCommit { self.publish(settings) { _ in } }
     }
 
+    /// Merges a patch into the settings in use and stores them.
+    ///
+    /// - Throws: 400 with the failures of what is not valid; the old settings then stay.
+    package func update(with patch: JSONObject, in transaction: Transaction) throws {
+        let changed = try current.applying(patch: patch)
+        let failures = changed.validate()
+        if !failures.isEmpty {
+            throw ServiceError.badRequest("An error occurred while saving the new settings.", failures)
+        }
+        try save(changed, in: transaction)
+    }
+
     private func publish(_ settings: Settings, _ change: (inout State) -> Void) {
-        let snapshot = SettingsSnapshot(settings)
         let observers = state.withLock { state in
             change(&state)
-            state.snapshot = snapshot
+            state.snapshot = SettingsSnapshot(settings, revision: state.snapshot.revision + 1)
             return state.observers
         }
         for observer in observers { observer(settings) }

@@ -238,7 +238,10 @@ extension PluginCall {
                         "An error occurred while validating the submitted data.",
                         [field: FieldFailure(failure.code, failure.message)])
                 }
-                return ServiceError(status: failure.status == 0 ? 400 : failure.status, message: failure.message)
+                // Other words for a record that the host refused keep what its fields have against it.
+                let data = failure.status == 400 ? (hostError as? ServiceError)?.data ?? [:] : [:]
+                return ServiceError(
+                    status: failure.status == 0 ? 400 : failure.status, message: failure.message, data: data)
             }
             if let hostError { return hostError }
         }

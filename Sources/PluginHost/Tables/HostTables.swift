@@ -14,6 +14,7 @@ enum HostTables {
         case ROOST_TABLE_HOOKS: hooks.raw
         case ROOST_TABLE_COMMAND: commands.raw
         case ROOST_TABLE_IDENTITY: identity.raw
+        case ROOST_TABLE_SETTINGS: settings.raw
         default: nil
         }
     }
@@ -27,6 +28,7 @@ enum HostTables {
     private static let hooks = lasting(HooksTable.make())
     private static let commands = lasting(CommandTable.make())
     private static let identity = lasting(IdentityTable.make())
+    private static let settings = lasting(SettingsTable.make())
 
     /// Puts a table where it stays.
     private static func lasting<Table>(_ table: Table) -> TablePointer {

@@ -10,7 +10,9 @@
 #include "http.h"
 #include "identity.h"
 #include "log.h"
+#include "mailer.h"
 #include "records.h"
+#include "settings.h"
 #include "text.h"
 #include "thread_check.h"
 
