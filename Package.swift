@@ -43,6 +43,7 @@ let package = Package(
         + fieldTypes.map { .library(name: "\($0)Field", type: .dynamic, targets: ["\($0)Field"]) }
         + [
             .library(name: "AuthPlugin", type: .dynamic, targets: ["AuthPlugin"]),
+            .library(name: "FilesPlugin", type: .dynamic, targets: ["FilesPlugin"]),
             .library(name: "MailPlugin", type: .dynamic, targets: ["MailPlugin"]),
         ],
     dependencies: [
@@ -98,8 +99,18 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
+        // Linked into each plugin that makes or checks tokens.
         .target(
-            name: "AuthPlugin", dependencies: ["PluginKit", "JSON", "COpenSSL", "CCrypt"], path: "Plugins/Auth",
+            name: "WebTokens", dependencies: ["JSON", "COpenSSL"], path: "Plugins/Shared/WebTokens",
+            swiftSettings: strict
+        ),
+        .target(
+            name: "FilesPlugin", dependencies: ["PluginKit", "JSON", "WebTokens"], path: "Plugins/Files",
+            exclude: ["plugin.json"], swiftSettings: strict, linkerSettings: pluginLinker
+        ),
+        .target(
+            name: "AuthPlugin", dependencies: ["PluginKit", "JSON", "COpenSSL", "CCrypt", "WebTokens"],
+            path: "Plugins/Auth",
             exclude: ["plugin.json"], swiftSettings: strict, linkerSettings: pluginLinker
         ),
         .target(

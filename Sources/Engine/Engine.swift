@@ -33,6 +33,7 @@ package final class Engine: Sendable {
     package let hooks: HookRegistry
     package let plans = PlanCache()
     package let workers: WorkerPool
+    package let files: FileKeeper
     package let settings: SettingsStore
     package let logs: LogWriter
     package let limiter = RateLimiter()
@@ -64,9 +65,15 @@ package final class Engine: Sendable {
         current = Mutex(schema)
         workers = WorkerPool(maxThreads: configuration.workerThreads)
         logs = LogWriter(database: auxiliary)
+        files = FileKeeper(
+            dataDirectory: configuration.dataDirectory, database: data,
+            run: { [workers] job in if !workers.run(job) { job() } },
+            warn: { [logs] message, error in logs.write(.warn, message, ["error": .string("\(error)")]) })
+        hooks.files = files
         apply(settings.current)
         settings.onChange { [weak self] in self?.apply($0) }
         try watchOtherWriters()
+        if lock != nil { try files.sweep(schema) }
     }
 
     private static func open(
@@ -122,6 +129,9 @@ package final class Engine: Sendable {
         var store = CollectionStore(schemaEnvironment, schema: schema, connection: transaction.connection)
         let result = try body(&store)
         let changed = store.schema
+        for gone in schema.collections where changed.collection(id: gone.id) == nil {
+            try files.didDelete(gone, in: transaction)
+        }
         transaction.afterCommit { self.put(changed) }
         return result
     }

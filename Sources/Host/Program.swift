@@ -11,6 +11,8 @@ enum Program {
     static func main() {
         // A client that goes away while it is written to must not end the server.
         signal(SIGPIPE, SIG_IGN)
+        // A file over the process's limit is an error to answer, and no end of the process.
+        signal(SIGXFSZ, SIG_IGN)
         // By default the allocator keeps up to eight pools for each core, and every one holds what its busiest moment
         // needed. Two serve as fast here, where few threads allocate at a time, and hold a quarter less under load.
         mallopt(M_ARENA_MAX, 2)

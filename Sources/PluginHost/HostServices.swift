@@ -10,6 +10,8 @@ package final class HostServices: @unchecked Sendable {
     package var records: (any RecordHost)?
     /// The server's settings; nil before there are any.
     package var settings: (any SettingsHost)?
+    /// The files of records; nil where there are none.
+    package var files: (any FileHost)?
     /// Runs a function on one of the server's worker threads; nil starts a thread each time.
     package var runOnWorker: (@Sendable (@escaping @Sendable () -> Void) -> Void)?
     /// Writes a line for the user of a command.
@@ -30,6 +32,8 @@ struct Accepted {
     var hooks: [PluginHook] = []
     var commands: [String: PluginCommand] = [:]
     var identity: IdentityProvider?
+    /// Plugins that give files out.
+    var fileServers: Set<String> = []
 
     /// Takes a plugin's registrations over.
     mutating func accept(_ registrations: Registrations, of plugin: String) {
@@ -39,6 +43,7 @@ struct Accepted {
         hooks += registrations.hooks
         for command in registrations.commands { commands[command.name] = command }
         if let provider = registrations.identity { identity = provider }
+        if registrations.servesFiles { fileServers.insert(plugin) }
         for (id, table) in registrations.tables { tables[id] = (table, plugin) }
     }
 
@@ -50,6 +55,7 @@ struct Accepted {
         hooks.removeAll { $0.pluginID == plugin }
         commands = commands.filter { $0.value.pluginID != plugin }
         if identity?.pluginID == plugin { identity = nil }
+        fileServers.remove(plugin)
         tables = tables.filter { $0.value.plugin != plugin }
     }
 }

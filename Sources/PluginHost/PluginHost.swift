@@ -99,6 +99,8 @@ package final class PluginHost: Sendable {
     package var commands: [PluginCommand] {
         services.accepted.withLock { $0.commands.values.sorted { $0.name < $1.name } }
     }
+    /// Whether a plugin gives stored files out.
+    package var servesFiles: Bool { services.accepted.withLock { !$0.fileServers.isEmpty } }
     package var identity: IdentityProvider? { services.accepted.withLock { $0.identity } }
 
     /// What became of each plugin, those loaded first in their order.

@@ -142,6 +142,8 @@ public struct HostError: Error, Sendable, Equatable, CustomStringConvertible {
     public var isConflict: Bool { status == ROOST_ECONFLICT }
     /// The operator has not granted what the call needs.
     public var isDenied: Bool { status == ROOST_EDENIED }
+    /// The thread may not wait for what the call needs.
+    public var isWrongThread: Bool { status == ROOST_ETHREAD }
     /// The request, record or call is over.
     public var isStale: Bool { status == ROOST_ESTALE }
 

@@ -18,6 +18,7 @@ public final class Host: @unchecked Sendable {
     let commandsTable: UnsafePointer<roost_commands_v1>?
     let fieldTypesTable: UnsafePointer<roost_field_types_v1>?
     let settingsTable: UnsafePointer<roost_settings_v1>?
+    let filesTable: UnsafePointer<roost_files_v1>?
     private let registration = Mutex<UInt>(0)
 
     /// The semantic version of the host.
@@ -36,6 +37,7 @@ public final class Host: @unchecked Sendable {
         commandsTable = find(ROOST_TABLE_COMMAND, roost_commands_v1.self)
         fieldTypesTable = find(ROOST_TABLE_FIELD_TYPE, roost_field_types_v1.self)
         settingsTable = find(ROOST_TABLE_SETTINGS, roost_settings_v1.self)
+        filesTable = find(ROOST_TABLE_FILES, roost_files_v1.self)
         version = raw.pointee.version.string
     }
 

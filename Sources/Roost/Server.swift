@@ -73,6 +73,8 @@ package final class Server: Sendable {
         services = Services(engine: engine, identities: IdentityCache(engine: engine))
         plugins.services.records = EngineRecordHost(engine: engine)
         plugins.services.settings = EngineSettingsHost(engine: engine)
+        plugins.services.files = EngineFileHost(engine: engine)
+        engine.files.acceptsUploads = plugins.servesFiles
         plugins.services.runOnWorker = { job in
             if !engine.workers.run(job) {
                 engine.logs.write(.error, "A plugin's work was refused: too much is waiting.")

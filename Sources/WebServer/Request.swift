@@ -194,6 +194,9 @@ package final class Request: Sendable {
         }
     }
 
+    /// Sends these headers, serialised once, in place of those that `use` was given.
+    package func replaceFixedHeaders(_ headers: FixedHeaders) { state.withLock { $0.fixedHeaders = headers } }
+
     /// Headers, serialised once, that go with whatever answer this request will get. See `FixedHeaders`.
     package func use(_ headers: FixedHeaders) {
         let replaced = state.withLock { state -> FixedHeaders? in

@@ -26,6 +26,7 @@ final class TestRequest: PluginRequestSource {
     func header(_ name: String) -> String? { nil }
     func bodyObject() throws -> JSONObject { JSONObject() }
     func addHeader(_ name: String, _ value: String) { state.withLock { $0.headers.append("\(name): \(value)") } }
+    func file(_ key: String, name: String, isDownload: Bool) -> (() -> Void)? { nil }
     func respond(status: Int, contentType: String, body: [UInt8]) {
         state.withLock { $0.answers.append("\(status) \(contentType) \(String(decoding: body, as: UTF8.self))") }
     }

@@ -1,4 +1,5 @@
 import PluginKit
+import WebTokens
 
 /// `POST …/request-email-change` and `POST …/confirm-email-change`: another e-mail address, by a mail to the new one.
 struct EmailChangeRoutes: Sendable {

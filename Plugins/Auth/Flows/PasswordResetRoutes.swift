@@ -1,4 +1,5 @@
 import PluginKit
+import WebTokens
 
 /// `POST …/request-password-reset` and `POST …/confirm-password-reset`: a new password for who has the e-mail address.
 struct PasswordResetRoutes: Sendable {

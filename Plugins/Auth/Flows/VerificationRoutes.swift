@@ -1,4 +1,5 @@
 import PluginKit
+import WebTokens
 
 /// `POST …/request-verification` and `POST …/confirm-verification`: the record's owner has its e-mail address.
 struct VerificationRoutes: Sendable {

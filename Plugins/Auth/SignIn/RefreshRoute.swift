@@ -1,4 +1,5 @@
 import PluginKit
+import WebTokens
 
 /// `POST /api/collections/{collection}/auth-refresh`: a new token for one that still counts.
 enum RefreshRoute {

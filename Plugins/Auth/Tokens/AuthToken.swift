@@ -1,5 +1,6 @@
 import Glibc
 import PluginKit
+import WebTokens
 
 /// The tokens that requests are made with: `{"collectionId","exp","id","refreshable","type":"auth"}`, signed with the
 /// record's key and the collection's secret together, so that a change of either ends them.

@@ -1,5 +1,6 @@
 import Glibc
 import PluginKit
+import WebTokens
 
 /// The tokens that go out by mail: claims `collectionId`, `email`, `exp`, `id`, `type` (and `newEmail`), signed like the
 /// tokens for requests, each kind with a secret of its own, so that none can be used for another's purpose.

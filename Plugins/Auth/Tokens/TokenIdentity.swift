@@ -1,5 +1,6 @@
 import Glibc
 import PluginKit
+import WebTokens
 
 /// Tells the host whose requests are, by their tokens.
 final class TokenIdentity: IdentityProvider {

@@ -15,6 +15,7 @@ package struct BatchRoutes: Sendable {
             let configured = services.engine.settings.snapshot.settings.batch.maxBodySize
             return configured > 0 ? configured : 128 << 20
         }
+        options.streamedType = "multipart/form-data"
         router.add(.post, "/api/batch", options: options, handler: services.handler(run))
     }
 
@@ -23,16 +24,33 @@ package struct BatchRoutes: Sendable {
         guard settings.enabled, settings.maxRequests > 0 else {
             return exchange.fail(ServiceError.forbidden("Batch requests are not allowed."))
         }
-        let requests: [BatchRequest]
         do {
-            requests = try BatchRequest.read(exchange.request, max: settings.maxRequests)
-            for request in requests { try checkRate(exchange, request) }
-        } catch { return exchange.fail(error) }
+            guard let stream = exchange.request.bodyStream else {
+                let body = try BodyReader.object(exchange.request, BatchRequest.unreadable)
+                return try run(exchange, settings, try BatchRequest.read(body, max: settings.maxRequests))
+            }
+            try exchange.receive(stream, limit: { _ in .max }) { form in
+                do {
+                    guard let body = try? BodyReader.object(form, of: exchange.request) else {
+                        throw BatchRequest.unreadable
+                    }
+                    let requests = try BatchRequest.read(body, max: settings.maxRequests)
+                    try run(exchange, settings, requests, uploads: form.uploads)
+                } catch { exchange.fail(error) }
+            }
+        } catch { exchange.fail(error) }
+    }
+
+    private func run(
+        _ exchange: Exchange, _ settings: Settings.Batch, _ requests: [BatchRequest], uploads: Uploads? = nil
+    ) throws {
+        for request in requests { try checkRate(exchange, request) }
         let seconds = settings.timeout > 0 ? settings.timeout : 3
         let failed = ServiceError.badRequest("Batch transaction failed.")
         exchange.write(failed) { transaction in
             let deadline = Timestamp.monotonic() + UInt64(seconds) * 1_000_000_000
-            var batch = Batch(exchange: exchange, schema: exchange.engine.schema, transaction: transaction)
+            var batch = Batch(
+                exchange: exchange, schema: exchange.engine.schema, transaction: transaction, uploads: uploads)
             do {
                 return try transaction.connection.withBudget(deadline: deadline) { try batch.run(requests, deadline) }
             } catch let error as StoreError where error.isDeadlineExceeded {
@@ -68,11 +86,11 @@ struct BatchRequest: Sendable {
     var headers: [(String, String)]
     var body: [(key: String, value: Value)]
 
+    static let unreadable = ServiceError.badRequest("Failed to read the submitted batch data.")
+
     /// Reads the requests of a body.
     /// - Throws: 400 when it is malformed, empty or too long, or when a request has no known method.
-    static func read(_ request: Request, max: Int) throws -> [BatchRequest] {
-        let unreadable = ServiceError.badRequest("Failed to read the submitted batch data.")
-        let object = try BodyReader.object(request, unreadable)
+    static func read(_ object: JSONObject, max: Int) throws -> [BatchRequest] {
         let items: [JSON]
         switch object["requests"] {
         case .array(let list)?: items = list
@@ -180,6 +198,7 @@ struct Batch {
     let exchange: Exchange
     let schema: Schema
     let transaction: Transaction
+    let uploads: Uploads?
 
     /// Carries out the requests in order.
     /// - Returns: the answers as a JSON array.
@@ -191,7 +210,7 @@ struct Batch {
                 throw ServiceError.badRequest("Batch transaction failed.")
             }
             do {
-                let (status, body) = try run(request, isFirst: index == 0)
+                let (status, body) = try run(request, at: index)
                 writer.beginObject()
                 writer.key("body")
                 writer.raw(body)
@@ -232,9 +251,9 @@ struct Batch {
         return RecordService(schema: schema, hooks: exchange.engine.hooks, plans: exchange.engine.plans, info: info)
     }
 
-    private func run(_ request: BatchRequest, isFirst: Bool) throws -> (status: Int, body: [UInt8]) {
+    private func run(_ request: BatchRequest, at index: Int) throws -> (status: Int, body: [UInt8]) {
         // PocketBase meets an unknown action inside the request before it, whose fault it then seems to be.
-        guard var action = request.action else { throw isFirst ? ServiceError.badRequest() : .internal() }
+        guard var action = request.action else { throw index == 0 ? ServiceError.badRequest() : .internal() }
         let connection = transaction.connection
         var service = service(request, action.query)
         let collection = try service.collection(action.collection)
@@ -249,13 +268,15 @@ struct Batch {
             }
         }
         service = method(of: action.kind, service)
+        let body = RequestBody(
+            values: request.body, uploads: uploads, uploadPrefixes: ["requests.\(index).", "requests[\(index)]."])
         switch action.kind {
         case .create, .upsert:
-            let (record, loaded, isManager) = try service.create(collection, body: request.body, on: connection)
+            let (record, loaded, isManager) = try service.create(collection, body: body, on: connection)
             return try save(record, loaded, isManager, action, "Failed to create record")
         case .update:
             let (record, loaded, isManager) = try service.update(
-                collection, id: action.id, body: request.body, on: connection)
+                collection, id: action.id, body: body, on: connection)
             return try save(record, loaded, isManager, action, "Failed to update record.")
         case .delete:
             let record = try service.delete(collection, id: action.id, on: connection)

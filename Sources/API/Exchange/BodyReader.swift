@@ -1,38 +1,31 @@
 package import Engine
 package import JSON
-package import NIOCore
+import NIOCore
 package import WebServer
 
 /// Reads a request's body as PocketBase does, by its content type.
 package enum BodyReader {
-    /// A file that came with a multipart body.
-    package struct Upload: Sendable {
-        package var key: String
-        package var filename: String
-        package var contentType: String
-        package var bytes: ByteBuffer
-    }
-
-    package struct Body: Sendable {
-        package var values: [(key: String, value: Value)] = []
-        package var uploads: [Upload] = []
-        package init() {}
-    }
-
     /// The members of a body that becomes a record.
     /// - Throws: `ServiceError` 400 for a malformed one.
-    package static func read(_ request: Request) throws -> Body {
-        var body = Body()
+    package static func read(_ request: Request) throws -> RequestBody {
         switch try document(request) {
-        case .json(.object(let object)):
-            body.values = object.map { ($0.key, Value($0.value)) }
-        case .json(.null), .empty: break
+        case .json(.object(let object)): return RequestBody(values: object.map { ($0.key, Value($0.value)) })
+        case .json(.null), .empty: return RequestBody()
         case .json: throw ServiceError.badRequest()
-        case .form(let pairs, let uploads):
-            body.values = try values(of: pairs)
-            body.uploads = uploads
+        case .form(let pairs): return RequestBody(values: try values(of: pairs))
         }
-        return body
+    }
+
+    /// The same for a form that came with files.
+    static func read(_ form: UploadReceiver.Form, of request: Request) throws -> RequestBody {
+        RequestBody(values: try values(of: form.pairs + request.queryItems), uploads: form.uploads)
+    }
+
+    /// A form as a JSON object.
+    static func object(_ form: UploadReceiver.Form, of request: Request) throws -> JSONObject {
+        var object = JSONObject()
+        for (key, value) in try values(of: form.pairs + request.queryItems) { object[key] = value.asJSON }
+        return object
     }
 
     /// The body as a JSON object, for routes that read a document rather than a record.
@@ -43,7 +36,7 @@ package enum BodyReader {
             case .json(.object(let object)): return object
             case .json(.null), .empty: return JSONObject()
             case .json: throw failure
-            case .form(let pairs, _):
+            case .form(let pairs):
                 var object = JSONObject()
                 for (key, value) in try values(of: pairs) { object[key] = value.asJSON }
                 return object
@@ -56,13 +49,19 @@ package enum BodyReader {
     enum Document {
         case empty
         case json(JSON)
-        case form([(name: String, value: String)], [Upload])
+        case form([(name: String, value: String)])
     }
 
     static func document(_ request: Request) throws -> Document {
         let buffer = request.body
-        if buffer.readableBytes == 0 { return .empty }
         let type = request.headers.first("Content-Type") ?? ""
+        if buffer.readableBytes == 0 {
+            // A form without even its last boundary is cut short.
+            if type.hasPrefix("multipart/form-data") {
+                throw ServiceError.badRequest("Failed to read the submitted data.")
+            }
+            return .empty
+        }
         if type.hasPrefix("application/json") {
             let parsed = buffer.withUnsafeReadableBytes { bytes in
                 Result { try JSONParser.parse(bytes.bindMemory(to: UInt8.self), options: options) }
@@ -74,23 +73,13 @@ package enum BodyReader {
             guard let boundary = HeaderParameters(type)["boundary"],
                 let parts = try? MultipartForm.parse(buffer, boundary: boundary)
             else { throw ServiceError.badRequest() }
-            var pairs = request.queryItems.filter { _ in false }
-            var uploads: [Upload] = []
-            for part in parts {
-                if let filename = part.filename {
-                    uploads.append(
-                        Upload(
-                            key: part.name, filename: filename, contentType: part.contentType ?? "", bytes: part.bytes))
-                } else {
-                    pairs.append((part.name, String(buffer: part.bytes)))
-                }
-            }
-            return .form(pairs + request.queryItems, uploads)
+            let texts = parts.filter { $0.filename == nil }.map { (name: $0.name, value: String(buffer: $0.bytes)) }
+            return .form(texts + request.queryItems)
         }
         if type.hasPrefix("application/x-www-form-urlencoded") {
             guard buffer.withUnsafeReadableBytes({ isEscaped($0) }) else { throw ServiceError.badRequest() }
             let pairs = buffer.withUnsafeReadableBytes { URLEncodedForm.parse($0) }
-            return .form(pairs + request.queryItems, [])
+            return .form(pairs + request.queryItems)
         }
         throw ServiceError.badRequest("Unsupported Content-Type.")
     }

@@ -10,6 +10,9 @@ extension Services {
         ("X-XSS-Protection", "1; mode=block"),
     ])
 
+    /// The same for stored files, which pages elsewhere may show in a frame.
+    static let fileHeaders = FixedHeaders(securityHeaders.pairs.filter { $0.0 != "X-Frame-Options" })
+
     /// What every request passes: whose token it is, whether a superuser may come from that address, and whether the
     /// settings' rate limits still let it in.
     package func gate() -> Middleware {
@@ -27,7 +30,8 @@ extension Services {
             }
             // Routes of a collection count by themselves, when the collection is known.
             if engine.settings.snapshot.settings.rateLimits.enabled,
-                !request.routePattern.hasPrefix("/api/collections/{collection}/")
+                !request.routePattern.hasPrefix("/api/collections/{collection}/"),
+                !request.routePattern.hasPrefix("/api/files/{collection}/")
             {
                 do {
                     try checkRate(request)

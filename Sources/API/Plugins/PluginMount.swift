@@ -32,8 +32,10 @@ package struct PluginMount {
         let options = RouteOptions(body: .collect(maxBytes: limit))
         let services = self.services
         let below = "/api/collections/{collection}/"
-        let isOfCollection = route.path.hasPrefix(below)
-        let actions = isOfCollection ? Self.collectionActions[String(route.path.dropFirst(below.count))] ?? [] : []
+        let isFile = route.path.hasPrefix("/api/files/{collection}/")
+        let isOfCollection = isFile || route.path.hasPrefix(below)
+        let actions =
+            isFile ? ["file"] : Self.collectionActions[String(route.path.dropFirst(below.count))] ?? []
         router.add(route.method.isEmpty ? nil : HTTPMethod(rawValue: route.method), route.path, options: options) {
             request, responder in
             let exchange = Exchange(request: request, responder: responder, services: services)
@@ -190,6 +192,12 @@ final class PluginRequest: PluginRequestSource {
     var auth: Record? { exchange.auth?.copy() }
     var isOpen: Bool { !request.isClosed && !exchange.responder.isAnswered }
     func addHeader(_ name: String, _ value: String) { request.setResponseHeader(name, value) }
+
+    func file(_ key: String, name: String, isDownload: Bool) -> (() -> Void)? {
+        guard let information = exchange.engine.files.storage.information(key) else { return nil }
+        let exchange = self.exchange
+        return { FileResponder.answer(exchange, information, name: name, isDownload: isDownload) }
+    }
 
     func respond(status: Int, contentType: String, body: [UInt8]) {
         guard (100...599).contains(status) else { return exchange.fail(ServiceError.internal()) }

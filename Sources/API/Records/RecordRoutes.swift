@@ -15,6 +15,7 @@ package struct RecordRoutes: Sendable {
         let none = RouteOptions(body: .discard)
         var body = RouteOptions()
         body.bodyLimit = { request in limit(of: request) }
+        body.streamedType = "multipart/form-data"
         router.add(.get, records, options: none, handler: services.handler(list))
         router.add(.get, one, options: none, handler: services.handler(view))
         router.add(.post, records, options: body, handler: services.handler(create))
@@ -114,7 +115,7 @@ package struct RecordRoutes: Sendable {
 
     private typealias Change =
         @Sendable (
-            RecordService, Collection, [(key: String, value: Value)], Connection
+            RecordService, Collection, RequestBody, Connection
         ) throws -> (record: Record, service: RecordService, isManager: Bool)
 
     /// Create and update: everything up to the write happens here on a reading connection, the write itself on the
@@ -127,18 +128,23 @@ package struct RecordRoutes: Sendable {
             }
             if collection.isView { throw ServiceError.badRequest("Unsupported collection type.") }
             try services.checkRate(exchange, collection, action)
-            let body = try BodyReader.read(exchange.request)
-            if !body.uploads.isEmpty {
-                throw ServiceError.badRequest("Files cannot be uploaded: no plugin that stores files is installed.")
-            }
             let writing = RecordWriting(exchange: exchange, collection: collection, fallback: fallback)
-            let isSlow =
-                AuthForm.isSlow(collection, body.values) || service.saver.needsTransaction
-                || service.hooks.has(action == "create" ? .recordCreateRequest : .recordUpdateRequest, collection)
-            if isSlow {
-                exchange.work { writing.run(service, body.values, load) }
-            } else {
-                writing.runOnLoop(service, body.values, load)
+            guard let stream = exchange.request.bodyStream else {
+                let body = try BodyReader.read(exchange.request)
+                let isSlow =
+                    AuthForm.isSlow(collection, body.values) || service.saver.needsTransaction
+                    || service.hooks.has(
+                        action == "create" ? .recordCreateRequest : .recordUpdateRequest, collection)
+                if isSlow {
+                    return exchange.work { writing.run(service, body, load) }
+                }
+                return writing.runOnLoop(service, body, load)
+            }
+            try exchange.receive(stream, limit: { UploadLimits.of($0, in: collection) }) { form in
+                do {
+                    let body = try BodyReader.read(form, of: exchange.request)
+                    exchange.work { writing.run(service, body, load) }
+                } catch { exchange.fail(error, .badRequest()) }
             }
         } catch {
             exchange.fail(error, .badRequest())
@@ -185,11 +191,11 @@ struct RecordWriting: Sendable {
 
     typealias Load =
         @Sendable (
-            RecordService, Collection, [(key: String, value: Value)], Connection
+            RecordService, Collection, RequestBody, Connection
         ) throws -> (record: Record, service: RecordService, isManager: Bool)
 
     /// Does what comes before the write on the event loop if it is quick, else anew on a worker.
-    func runOnLoop(_ service: RecordService, _ body: [(key: String, value: Value)], _ load: @escaping Load) {
+    func runOnLoop(_ service: RecordService, _ body: RequestBody, _ load: @escaping Load) {
         let shape = "write \(collection.id)"
         if !exchange.services.slowReads.contains(shape) {
             do {
@@ -222,7 +228,7 @@ struct RecordWriting: Sendable {
     }
 
     /// The whole way on a worker thread, with hooks and password hashes.
-    func run(_ service: RecordService, _ body: [(key: String, value: Value)], _ load: Load) {
+    func run(_ service: RecordService, _ body: RequestBody, _ load: Load) {
         let engine = exchange.engine
         do {
             let (record, service, isManager) = try engine.data.read { try load(service, collection, body, $0) }
@@ -246,6 +252,8 @@ struct RecordWriting: Sendable {
                 return try answer(record, service)
             }
             try engine.data.read { try service.saver.prepare(record, on: $0) }
+            // Files are on the disk before the writer is asked, so that other writes need not wait for them.
+            try record.uploads?.place(for: record)
             write(record, service)
         } catch {
             exchange.fail(error, fallback)

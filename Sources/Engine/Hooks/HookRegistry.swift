@@ -70,6 +70,12 @@ package final class HookRegistry: Sendable {
 
     /// What was committed, for those who only want to know.
     package let changes = ChangeBus()
+    /// Who keeps files in step with records; nil where there are none.
+    var files: FileKeeper? {
+        get { keeper.withLock { $0 } }
+        set { keeper.withLock { $0 = newValue } }
+    }
+    private let keeper = Mutex<FileKeeper?>(nil)
 
     package init() {}
 

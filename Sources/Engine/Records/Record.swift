@@ -1,4 +1,4 @@
-package import JSON
+import JSON
 
 /// A record on its way in or out: values by the position of their field.
 ///
@@ -11,6 +11,8 @@ package final class Record: @unchecked Sendable {
     package var original: [Value]?
     /// Keys of a body that are no fields but are needed by some (`passwordConfirm`, `oldPassword`).
     package var extra: [String: Value] = [:]
+    /// The files that came with the request that makes or changes this record.
+    package var uploads: Uploads?
     /// Records reached through relations, by relation path segment, filled by expand.
     package var expand: [(key: String, isMultiple: Bool, records: [Record])] = []
     /// Whether an expand reached this record, even if it found nothing.
@@ -40,6 +42,7 @@ package final class Record: @unchecked Sendable {
         values = other.values
         original = other.original
         extra = other.extra
+        uploads = other.uploads
     }
 
     /// The record as it is now, for someone who shows or changes it while others still look at this one (the signed-in

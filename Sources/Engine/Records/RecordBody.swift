@@ -1,4 +1,20 @@
-package import JSON
+import JSON
+
+/// What a client sent for a record.
+package struct RequestBody: Sendable {
+    /// The members as they came.
+    package var values: [(key: String, value: Value)]
+    /// The files that came along.
+    package var uploads: Uploads?
+    /// What the keys of this record's files may begin with: something in a batch.
+    package var uploadPrefixes = [""]
+
+    package init(values: [(key: String, value: Value)] = [], uploads: Uploads? = nil, uploadPrefixes: [String] = [""]) {
+        self.values = values
+        self.uploads = uploads
+        self.uploadPrefixes = uploadPrefixes
+    }
+}
 
 /// Loads what a client sent into a record, and keeps it for `@request.body.*`.
 package struct RecordBody: Sendable {
@@ -8,11 +24,17 @@ package struct RecordBody: Sendable {
 
     /// Applies a body to a record.
     /// - Parameters:
-    ///   - body: the members as they came. Shorter keys are applied first, so that `n` and `n+` in one body combine.
+    ///   - request: shorter keys are applied first, so that `n` and `n+` in one body combine.
     ///   - isSuperuser: others cannot set hidden fields; only the password of an auth record is taken though it is
     ///     hidden.
-    package init(applying body: [(key: String, value: Value)], to record: Record, isSuperuser: Bool) {
+    package init(applying request: RequestBody, to record: Record, isSuperuser: Bool) {
         let collection = record.collection
+        var body = request.values
+        if let uploads = request.uploads {
+            body = uploads.merged(into: body, of: collection, prefixes: request.uploadPrefixes)
+            record.uploads = uploads
+            record.extra["@uploads"] = uploads.description(for: collection, prefixes: request.uploadPrefixes)
+        }
         let ordered = body.enumerated().sorted {
             let (a, b) = ($0.element.key.utf8.count, $1.element.key.utf8.count)
             return a != b ? a < b : $0.offset < $1.offset

@@ -42,6 +42,7 @@ package struct RecordSaver {
         if record.collection.isAuth {
             try AuthRecordRules.beforeWrite(record, saver: self, transaction: transaction)
         }
+        try hooks.files?.willWrite(record, in: transaction)
         do {
             if isNew { try insert(record, transaction.connection) } else { try update(record, transaction.connection) }
         } catch let error as StoreError {
@@ -208,6 +209,7 @@ package struct RecordSaver {
         for (collection, fields) in schema.references(to: record.collection) {
             for index in fields { try release(record, from: collection, field: index, in: transaction) }
         }
+        try hooks.files?.didDelete(record, in: transaction)
         post(.delete, record, transaction)
         after(.afterDelete, .failedDelete, record, transaction)
     }

@@ -270,7 +270,7 @@ package struct RecordService {
     /// A record that a create request makes, checked against the create rule but not validated yet.
     /// - Returns: the record, and this service with the body as rules and hooks see it.
     package func create(
-        _ collection: Collection, body: [(key: String, value: Value)], on connection: Connection
+        _ collection: Collection, body: RequestBody, on connection: Connection
     ) throws -> (record: Record, service: RecordService, isManager: Bool) {
         try refuseViews(collection)
         let rule = try effective(collection.rules.create)
@@ -313,7 +313,7 @@ package struct RecordService {
 
     /// The stored record that an update request changes, changed in memory and checked against the update rule.
     package func update(
-        _ collection: Collection, id: String, body: [(key: String, value: Value)], on connection: Connection
+        _ collection: Collection, id: String, body: RequestBody, on connection: Connection
     ) throws -> (record: Record, service: RecordService, isManager: Bool) {
         try refuseViews(collection)
         let rule = try effective(collection.rules.update)

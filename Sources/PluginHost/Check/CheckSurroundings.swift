@@ -81,6 +81,7 @@ final class CheckRequest: PluginRequestSource {
         return object
     }
     func addHeader(_ name: String, _ value: String) {}
+    func file(_ key: String, name: String, isDownload: Bool) -> (() -> Void)? { nil }
     func respond(status: Int, contentType: String, body: [UInt8]) { answers.withLock { $0 += 1 } }
     func respond(_ error: ServiceError) { answers.withLock { $0 += 1 } }
 }

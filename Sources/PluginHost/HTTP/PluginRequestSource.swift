@@ -24,6 +24,8 @@ package protocol PluginRequestSource: AnyObject, Sendable {
     var isOpen: Bool { get }
     /// Adds a header to the coming answer.
     func addHeader(_ name: String, _ value: String)
+    /// The answer with a stored file, to be given by calling what is returned, once at most; nil when there is none.
+    func file(_ key: String, name: String, isDownload: Bool) -> (() -> Void)?
     /// Answers; called once at most, from any thread.
     func respond(status: Int, contentType: String, body: [UInt8])
     /// Answers with PocketBase's error form; called once at most, from any thread.

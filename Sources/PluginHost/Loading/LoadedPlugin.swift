@@ -106,6 +106,7 @@ struct Registrations {
     var hooks: [PluginHook] = []
     var commands: [PluginCommand] = []
     var identity: IdentityProvider?
+    var servesFiles = false
     var tables: [String: TablePointer] = [:]
     /// What the plugin did wrong while registering, for the operator.
     var complaint: String?

@@ -15,6 +15,7 @@ enum HostTables {
         case ROOST_TABLE_COMMAND: commands.raw
         case ROOST_TABLE_IDENTITY: identity.raw
         case ROOST_TABLE_SETTINGS: settings.raw
+        case ROOST_TABLE_FILES: files.raw
         default: nil
         }
     }
@@ -29,6 +30,7 @@ enum HostTables {
     private static let commands = lasting(CommandTable.make())
     private static let identity = lasting(IdentityTable.make())
     private static let settings = lasting(SettingsTable.make())
+    private static let files = lasting(FilesTable.make())
 
     /// Puts a table where it stays.
     private static func lasting<Table>(_ table: Table) -> TablePointer {

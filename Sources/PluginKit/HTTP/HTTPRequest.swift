@@ -74,6 +74,7 @@ public struct HTTPRequest: @unchecked Sendable {
     }
 
     func respond(_ response: HTTPResponse) throws {
+        if response.status == 0 { return }
         for (name, value) in response.headers { setHeader(name, value) }
         try check(
             response.contentType.withRoostBytes { type in

@@ -33,6 +33,9 @@ public struct HTTPResponse: Sendable {
         HTTPResponse(status: status, contentType: "text/html; charset=utf-8", body: Array(text.utf8))
     }
 
+    /// For handlers that have answered already, for example with ``HTTPRequest/serveFile(_:name:isDownload:)``.
+    public static var answered: HTTPResponse { HTTPResponse(status: 0) }
+
     /// 204 without a body.
     public static var noContent: HTTPResponse { HTTPResponse(status: 204, contentType: "") }
 

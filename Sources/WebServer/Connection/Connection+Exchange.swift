@@ -40,7 +40,7 @@ extension Connection {
         }
         let (route, captures) = match ?? (routes.notFound, [])
         var body: BodyStream?
-        if case .stream = route.options.body, head.hasBody { body = BodyStream(connection: self) }
+        if head.hasBody, route.options.streams(head) { body = BodyStream(connection: self) }
         let parameters =
             captures.isEmpty
             ? RouteParameters.none

@@ -17,16 +17,30 @@ package struct RouteOptions: Sendable {
     package var body: BodyPolicy
     /// When set, gives the most bytes for this very request (from its head), in place of the policy's number.
     package var bodyLimit: (@Sendable (Request) -> Int)?
+    /// Bodies of this content type are streamed though the policy collects others.
+    package var streamedType: String?
     /// Run inside the router's own, in this order.
     package var middlewares: [Middleware]
 
     package init(
         body: BodyPolicy = .collect(maxBytes: 32 << 20), bodyLimit: (@Sendable (Request) -> Int)? = nil,
-        middlewares: [Middleware] = []
+        streamedType: String? = nil, middlewares: [Middleware] = []
     ) {
         self.body = body
         self.bodyLimit = bodyLimit
+        self.streamedType = streamedType
         self.middlewares = middlewares
+    }
+}
+
+extension RouteOptions {
+    /// Whether the body of a request is handed out as it arrives.
+    func streams(_ head: RequestHead) -> Bool {
+        if case .stream = body { return true }
+        guard let streamedType else { return false }
+        let type = Headers(bytes: head.bytes, fields: head.fields).first("Content-Type") ?? ""
+        return type.utf8.count >= streamedType.utf8.count
+            && ASCII.equal(String(type.prefix(streamedType.count)), streamedType)
     }
 }
 

@@ -6,6 +6,7 @@
 
 #include "command.h"
 #include "field_type.h"
+#include "files.h"
 #include "hooks.h"
 #include "http.h"
 #include "identity.h"

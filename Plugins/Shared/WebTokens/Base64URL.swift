@@ -1,5 +1,5 @@
 /// base64url without padding (RFC 4648), the alphabet of tokens.
-enum Base64URL {
+package enum Base64URL {
     private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
 
     private static let values: [UInt8] = {
@@ -9,7 +9,7 @@ enum Base64URL {
     }()
 
     /// Appends the encoding of bytes.
-    static func encode(_ bytes: some Collection<UInt8>, into out: inout [UInt8]) {
+    package static func encode(_ bytes: some Collection<UInt8>, into out: inout [UInt8]) {
         var bits: UInt32 = 0
         var count = 0
         for byte in bytes {
@@ -25,7 +25,7 @@ enum Base64URL {
 
     /// Nil for bytes outside the alphabet and for a length that nothing encodes to. The bits that are left over in the
     /// last character may be anything, as in Go.
-    static func decode(_ text: ArraySlice<UInt8>) -> [UInt8]? {
+    package static func decode(_ text: ArraySlice<UInt8>) -> [UInt8]? {
         guard text.count % 4 != 1 else { return nil }
         var out: [UInt8] = []
         out.reserveCapacity(text.count * 3 / 4)

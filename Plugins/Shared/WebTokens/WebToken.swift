@@ -1,19 +1,19 @@
 import COpenSSL
-import JSON
+package import JSON
 
 /// A JSON Web Token signed with HMAC-SHA256. No other algorithm is known here, so that a token cannot choose one.
-struct WebToken {
+package struct WebToken {
     /// In bytes; what is longer is no token.
-    static let maxLength = 8192
+    package static let maxLength = 8192
 
-    let claims: JSONObject
+    package let claims: JSONObject
     private let signedPart: ArraySlice<UInt8>
     private let signature: [UInt8]
 
     /// Takes a token apart. Its signature is not checked, so nothing of it is to be trusted.
     ///
     /// - Returns: nil for what is malformed, longer than ``maxLength`` or signed in another way.
-    init?(_ token: String) {
+    package init?(_ token: String) {
         guard token.utf8.count <= Self.maxLength else { return nil }
         let bytes = Array(token.utf8)
         let parts = bytes.split(separator: UInt8(ascii: "."), maxSplits: 3, omittingEmptySubsequences: false)
@@ -33,7 +33,7 @@ struct WebToken {
     }
 
     /// Whether the token was signed with a key. Takes as long for a wrong signature as for a right one.
-    func isSigned(with key: String) -> Bool {
+    package func isSigned(with key: String) -> Bool {
         guard !key.isEmpty else { return false }
         let expected = Self.mac(of: signedPart, key: key)
         guard expected.count == 32, signature.count == expected.count else { return false }
@@ -47,7 +47,7 @@ struct WebToken {
     /// - Parameter now: Unix seconds.
     /// - Returns: the second from which it no longer counts, `Int64.max` when it has no end; nil when it does not count
     ///   now or one of its times is no number.
-    func end(now: Int64) -> Int64? {
+    package func end(now: Int64) -> Int64? {
         guard let expires = time("exp"), let begins = time("nbf"), let issued = time("iat") else { return nil }
         if let begins = begins.value, now < begins { return nil }
         if let issued = issued.value, now < issued { return nil }
@@ -75,7 +75,7 @@ struct WebToken {
     /// - Parameters:
     ///   - claims: one JSON object.
     ///   - key: must not be empty: anybody could sign with that.
-    static func sign(_ claims: UnsafeBufferPointer<UInt8>, key: String) -> String? {
+    package static func sign(_ claims: UnsafeBufferPointer<UInt8>, key: String) -> String? {
         guard !key.isEmpty else { return nil }
         var token = header
         token.reserveCapacity(header.count + claims.count * 4 / 3 + 48)

@@ -1,0 +1,33 @@
+package import Engine
+package import JSON
+import PluginHost
+import Store
+
+/// The engine's files for "roost.files/1".
+package struct EngineFileHost: FileHost {
+    private let engine: Engine
+
+    package init(engine: Engine) { self.engine = engine }
+
+    package func information(_ key: String) -> JSON? {
+        engine.files.storage.information(key).map {
+            [
+                "size": .number(Double($0.size)), "modified": .number(Double($0.modified)),
+                "contentType": .string($0.contentType),
+            ]
+        }
+    }
+
+    package func locate(_ record: Record, name: String) throws -> JSON? {
+        guard !name.isEmpty, let field = FileLocator.field(of: record, with: name) else { return nil }
+        let owner: Record? =
+            record.collection.isView
+            ? try engine.data.read { try FileLocator.origin(of: record, name, schema: engine.schema, on: $0) } : record
+        guard let owner else { return nil }
+        return [
+            "key": .string("\(owner.collection.id)/\(owner.id)/\(name)"), "field": .string(field.name),
+            "protected": .bool(field.settings["protected"]?.boolValue ?? false),
+            "thumbs": field.settings["thumbs"] ?? [],
+        ]
+    }
+}

@@ -1,0 +1,197 @@
+import Glibc
+import JSON
+import Synchronization
+
+/// A file that came with a request and lies in a temporary place.
+package struct UploadedFile: Sendable {
+    /// The key of the form that it came under, e.g. `photos+`.
+    package var key: String
+    /// What the client calls it.
+    package var originalName: String
+    /// As it will be stored.
+    package var name: String
+    /// In bytes, also of what was not kept because it is too large.
+    package var size: Int
+    /// Its MIME type as its content shows it.
+    package var type: String
+    package var temporaryPath: String
+
+    package init(
+        key: String, originalName: String, name: String, size: Int, type: String, temporaryPath: String
+    ) {
+        self.key = key
+        self.originalName = originalName
+        self.name = name
+        self.size = size
+        self.type = type
+        self.temporaryPath = temporaryPath
+    }
+}
+
+/// The files of one request, from their arrival to the commit or the end of the request.
+///
+/// They lie in a folder of their own below `_roost_uploads`. Before any of them gets to its place in the storage, the
+/// folder has a journal that names all these places: after a crash the next start looks there, keeps what records name,
+/// and removes the rest. What is in no journal was never moved.
+package final class Uploads: Sendable {
+    private struct State {
+        var files: [UploadedFile] = []
+        /// Keys in the storage, each with whether the records that name them are committed.
+        var placed: [String: Bool] = [:]
+        var isFolderMade = false
+    }
+
+    /// The journal's name.
+    static let journal = "journal"
+
+    private let storage: LocalFileStorage
+    private let folder: String
+    private let state = Mutex(State())
+
+    init(storage: LocalFileStorage, folder: String) {
+        self.storage = storage
+        self.folder = folder
+    }
+
+    deinit {
+        // What nobody settled belongs to a request that came to nothing.
+        state.withLock { state in
+            for (key, isCommitted) in state.placed where !isCommitted { try? storage.remove(key) }
+            if state.isFolderMade { try? FileSystem.removeTree(folder) }
+        }
+    }
+
+    package var files: [UploadedFile] { state.withLock { $0.files } }
+    package var isEmpty: Bool { state.withLock { $0.files.isEmpty } }
+
+    // MARK: - Arriving
+
+    /// A path for the next file.
+    package func temporaryPath() throws(FileError) -> String {
+        let number = try state.withLock { state throws(FileError) in
+            if !state.isFolderMade {
+                try FileSystem.makeFolders(folder)
+                state.isFolderMade = true
+            }
+            return state.files.count
+        }
+        return "\(folder)/\(number)"
+    }
+
+    /// Adds a file that is complete.
+    package func add(_ file: UploadedFile) { state.withLock { $0.files.append(file) } }
+
+    // MARK: - Placing
+
+    /// Puts the files that a record names into the storage; once for each record.
+    ///
+    /// Waits for the disk: before the transaction where that is possible.
+    package func place(for record: Record) throws {
+        let wanted = names(of: record)
+        let base = "\(record.collection.id)/\(record.id)/"
+        let files = state.withLock { state in
+            state.files.filter { wanted.contains($0.name) && state.placed[base + $0.name] == nil }
+        }
+        guard !files.isEmpty else { return }
+        guard !record.id.isEmpty else { throw ServiceError.internal() }
+        do throws(FileError) {
+            for file in files { try Self.synchronise(file.temporaryPath) }
+            let all = state.withLock { state in
+                for file in files { state.placed[base + file.name] = false }
+                return Array(state.placed.keys)
+            }
+            let journal = JSON.array(all.map { .string($0) }).serializedBytes()
+            try FileSystem.write(journal, to: "\(folder)/\(Self.journal)")
+            FileSystem.synchronise(folder: folder)
+            for file in files {
+                try storage.take(
+                    file.temporaryPath, as: base + file.name, type: file.type, originalName: file.originalName)
+            }
+        } catch {
+            throw error.isFull
+                ? ServiceError(status: 507, message: "The disk is full; nothing was changed.")
+                : ServiceError(status: 500, message: "The files could not be stored.")
+        }
+    }
+
+    private static func synchronise(_ path: String) throws(FileError) {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw FileError("An upload is gone") }
+        defer { close(descriptor) }
+        guard fdatasync(descriptor) == 0 else { throw FileError("An upload could not be written") }
+    }
+
+    private func names(of record: Record) -> Set<String> {
+        var names: Set<String> = []
+        for (index, field) in record.collection.fields.enumerated() where field.shape.isFile {
+            names.formUnion(record.values[index].strings)
+        }
+        return names
+    }
+
+    /// The transaction with a record was committed or rolled back.
+    func settle(_ record: Record, committed: Bool) {
+        let base = "\(record.collection.id)/\(record.id)/"
+        state.withLock { state in
+            for key in state.placed.keys where key.hasPrefix(base) {
+                if committed {
+                    state.placed[key] = true
+                } else {
+                    try? storage.remove(key)
+                    state.placed[key] = nil
+                }
+            }
+        }
+    }
+
+    /// For the field types: by field the files that came for it, under its name or with a modifier.
+    package func description(for collection: Collection, prefixes: [String] = [""]) -> Value {
+        var object = JSONObject()
+        for field in collection.fields where field.shape.isFile {
+            let names = [field.name, "+" + field.name, field.name + "+"]
+            let keys = prefixes.flatMap { prefix in names.map { prefix + $0 } }
+            let own = files.filter { keys.contains($0.key) }
+            guard !own.isEmpty else { continue }
+            object[field.name] = .array(
+                own.map {
+                    [
+                        "name": .string($0.name), "originalName": .string($0.originalName),
+                        "size": .number(Double($0.size)), "type": .string($0.type),
+                    ]
+                })
+        }
+        return Value(.object(object))
+    }
+
+    /// A body with the names of the files under the keys that they came with.
+    ///
+    /// - Parameter prefixes: of the keys of one request in a batch, e.g. `requests.0.`.
+    package func merged(
+        into body: [(key: String, value: Value)], of collection: Collection, prefixes: [String] = [""]
+    ) -> [(key: String, value: Value)] {
+        var body = body
+        let files = self.files
+        for field in collection.fields where field.shape.isFile {
+            for key in [field.name, "+" + field.name, field.name + "+"] {
+                let keys = prefixes.map { $0 + key }
+                let names = files.filter { keys.contains($0.key) }.map { JSON.string($0.name) }
+                guard !names.isEmpty else { continue }
+                if let index = body.firstIndex(where: { $0.key == key }) {
+                    // Names that came along stay, so that adding a file does not remove the others.
+                    let kept = key == field.name ? Self.strings(body[index].value) : []
+                    body[index].value = Value(.array(kept + names))
+                } else {
+                    body.append((key, Value(.array(names))))
+                }
+            }
+        }
+        return body
+    }
+
+    private static func strings(_ value: Value) -> [JSON] {
+        switch value {
+        case .text(let text): text.isEmpty ? [] : [.string(text)]
+        default: value.strings.map { .string($0) }
+        }
+    }
+}
