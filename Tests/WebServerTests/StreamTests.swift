@@ -108,6 +108,32 @@ struct StreamTests {
         }
     }
 
+    @Test("an answer to an upload of which too much is left says that the connection ends, and the client can read it")
+    func earlyAnswerToLargeUpload() throws {
+        let server = try TestServer { router in
+            router.add(.post, "/", options: RouteOptions(body: .stream(maxBytes: 100 << 20))) { request, responder in
+                request.bodyStream?.start { _ in
+                    request.bodyStream?.cancel()
+                    responder.send(text("early"))
+                } onEnd: {
+                } onError: { _ in
+                }
+            }
+        }
+        for framing in ["Content-Length: 8000000\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n7a1200\r\n"] {
+            let client = try server.client()
+            try client.send("POST / HTTP/1.1\r\nHost: a\r\n" + framing)
+            let piece = [UInt8](repeating: 7, count: 100_000)
+            for _ in 0..<80 {
+                try client.send(piece)
+                usleep(10_000)
+            }
+            let response = try client.response()
+            #expect(response.body == "early")
+            #expect(response.header("connection") == "close")
+        }
+    }
+
     @Test("a large streamed answer respects back-pressure and arrives whole")
     func download() throws {
         let peak = Box(0)

@@ -133,12 +133,17 @@ extension Connection {
         }
     }
 
+    /// How long a lingering connection waits for the client's next bytes, and for all of them, in milliseconds.
+    static let lingerPause = 500
+    static let lingerLimit = 5000
+
     /// Ends the sending side and waits a little for the client to close, so that it can read the last answer before a
     /// reset for its unread bytes destroys it (RFC 9112 section 9.6).
     func linger() {
         input = .ignored
         pending = ByteBuffer()
-        deadline = after(500)
+        deadline = after(Self.lingerPause)
+        lingersUntil = after(Self.lingerLimit)
         guard let context else { return }
         if hasInputClosed { return context.close(promise: nil) }
         context.close(mode: .output, promise: nil)

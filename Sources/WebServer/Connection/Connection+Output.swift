@@ -114,7 +114,8 @@ extension Connection {
         guard !exchange.isBodyDone else { return true }
         // The client may or may not send the body that it was not told to send.
         if exchange.owesContinue { return false }
-        if case .stream = sink { return true }
+        // What is left is read and thrown away, up to a size; beyond it, or where the size is not known, the client is
+        // told that the connection ends, so that it does not send its next request into a closing one.
         if case .fixed(let remaining) = input { return remaining <= server.configuration.maxDrainedBytes }
         return false
     }

@@ -66,6 +66,8 @@ final class Connection: ChannelDuplexHandler, RemovableChannelHandler, @unchecke
     var closeCallbacks: [@Sendable () -> Void] = []
     /// When to give up waiting for the client, in monotonic nanoseconds; 0 for never.
     var deadline: UInt64 = 0
+    /// The latest moment up to which a client that still sends is waited for, in monotonic nanoseconds.
+    var lingersUntil: UInt64 = 0
     var unwritableSince: UInt64 = 0
     var needsFlush = false
     /// Bytes that were received and not worked through yet.
@@ -179,7 +181,10 @@ final class Connection: ChannelDuplexHandler, RemovableChannelHandler, @unchecke
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var bytes = unwrapInboundIn(data)
-        if case .ignored = input { return }
+        if case .ignored = input {
+            if lingersUntil > 0 { deadline = min(after(Self.lingerPause), lingersUntil) }
+            return
+        }
         if pending.readableBytes == 0 {
             pending = bytes
             scanned = 0
