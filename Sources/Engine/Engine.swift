@@ -36,6 +36,7 @@ package final class Engine: Sendable {
     package let files: FileKeeper
     package let settings: SettingsStore
     package let logs: LogWriter
+    package let crons: CronScheduler
     package let limiter = RateLimiter()
     private let current: Mutex<Schema>
     private let lock: DirectoryLock?
@@ -65,11 +66,13 @@ package final class Engine: Sendable {
         current = Mutex(schema)
         workers = WorkerPool(maxThreads: configuration.workerThreads)
         logs = LogWriter(database: auxiliary)
+        crons = CronScheduler { [logs] in logs.write($0, $1, $2) }
         files = FileKeeper(
             dataDirectory: configuration.dataDirectory, database: data,
             run: { [workers] job in if !workers.run(job) { job() } },
             warn: { [logs] message, error in logs.write(.warn, message, ["error": .string("\(error)")]) })
         hooks.files = files
+        addSystemJobs()
         apply(settings.current)
         settings.onChange { [weak self] in self?.apply($0) }
         try watchOtherWriters()
@@ -164,6 +167,7 @@ package final class Engine: Sendable {
 
     /// Ends the threads and closes both databases; what was acknowledged is on the disk already.
     package func close() {
+        crons.stop()
         watch.stop()
         workers.stop()
         logs.stop()

@@ -1,3 +1,4 @@
+package import Engine
 internal import Synchronization
 
 /// What plugins reach of the server, shared by all of them.
@@ -12,6 +13,8 @@ package final class HostServices: @unchecked Sendable {
     package var settings: (any SettingsHost)?
     /// The files of records; nil where there are none.
     package var files: (any FileHost)?
+    /// The jobs that run by the clock, in a server.
+    package var crons: CronScheduler?
     /// Runs a function on one of the server's worker threads; nil starts a thread each time.
     package var runOnWorker: (@Sendable (@escaping @Sendable () -> Void) -> Void)?
     /// Writes a line for the user of a command.
@@ -31,6 +34,7 @@ struct Accepted {
     var middlewares: [PluginMiddleware] = []
     var hooks: [PluginHook] = []
     var commands: [String: PluginCommand] = [:]
+    var jobs: [PluginJob] = []
     var identity: IdentityProvider?
     /// Plugins that give files out.
     var fileServers: Set<String> = []
@@ -42,6 +46,7 @@ struct Accepted {
         middlewares += registrations.middlewares
         hooks += registrations.hooks
         for command in registrations.commands { commands[command.name] = command }
+        jobs += registrations.jobs
         if let provider = registrations.identity { identity = provider }
         if registrations.servesFiles { fileServers.insert(plugin) }
         for (id, table) in registrations.tables { tables[id] = (table, plugin) }
@@ -54,6 +59,7 @@ struct Accepted {
         middlewares.removeAll { $0.pluginID == plugin }
         hooks.removeAll { $0.pluginID == plugin }
         commands = commands.filter { $0.value.pluginID != plugin }
+        jobs.removeAll { $0.plugin.id == plugin }
         if identity?.pluginID == plugin { identity = nil }
         fileServers.remove(plugin)
         tables = tables.filter { $0.value.plugin != plugin }

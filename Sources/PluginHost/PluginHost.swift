@@ -51,15 +51,25 @@ package final class PluginHost: Sendable {
         return report
     }
 
+    /// Hands the jobs that plugins registered to the scheduler. One whose id is taken already is named in the log.
+    private func addJobs() {
+        guard let crons = services.crons else { return }
+        for job in services.accepted.withLock({ $0.jobs }) where !crons.add(job.job) {
+            job.plugin.log(8, "The cron job \"\(job.id)\" was left out: the server has one of that id.")
+        }
+    }
+
     /// Starts what was loaded. All that plugins may reach must be there.
     @discardableResult
     package func start() -> PluginReport {
         let sentinel = StartSentinel(dataDirectory: configuration.dataDirectory, retries: configuration.retryPlugins)
         let loader = PluginLoader(services: services, sentinel: sentinel)
+        addJobs()
         for plugin in state.withLock({ $0.loaded }) where plugin.phase == .waiting {
             do {
                 try loader.start(plugin)
             } catch {
+                services.crons?.removeAll(of: plugin.id)
                 state.withLock { state in
                     if let index = state.candidates.firstIndex(where: { $0.folder == plugin.candidate.folder }) {
                         state.candidates[index].problem = error

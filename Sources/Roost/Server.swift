@@ -73,6 +73,7 @@ package final class Server: Sendable {
         services = Services(engine: engine, identities: IdentityCache(engine: engine))
         plugins.services.records = EngineRecordHost(engine: engine)
         plugins.services.settings = EngineSettingsHost(engine: engine)
+        plugins.services.crons = engine.crons
         plugins.services.files = EngineFileHost(engine: engine)
         engine.files.acceptsUploads = plugins.servesFiles
         plugins.services.runOnWorker = { job in
@@ -108,6 +109,7 @@ package final class Server: Sendable {
         SettingsRoutes(services: services).mount(on: router)
         BatchRoutes(services: services).mount(on: router)
         LogRoutes(services: services).mount(on: router)
+        CronRoutes(services: services).mount(on: router)
         NotFound(services: services).mount(on: router)
         var options = WebServerConfiguration()
         options.host = configuration.host
@@ -119,6 +121,7 @@ package final class Server: Sendable {
         let addresses = try server.start()
         web.withLock { $0 = server }
         engine.logs.removeOld()
+        engine.crons.start()
         return addresses
     }
 
@@ -130,6 +133,7 @@ package final class Server: Sendable {
             return web
         }
         server?.stop(drainSeconds: drainSeconds)
+        engine.crons.stop()
         plugins.stop()
         engine.close()
     }

@@ -324,6 +324,26 @@ let fixtureSource = #"""
         return memmem(arguments.data, arguments.length, "fail", 4) ? 3 : 0;
     }
 
+    /* --- jobs --- */
+
+    static const roost_cron_v1 *crons;
+    static int job_runs;
+    static int jobs_freed;
+
+    static roost_status run_job(void *user, const roost_call *call) {
+        job_runs++;
+        host->fail(call, 0, B("job"), B("no paper"));
+        return user ? ROOST_EFAILED : ROOST_OK;
+    }
+
+    static void free_job(void *user) { jobs_freed++; }
+
+    static roost_status add_job(const roost_call *call, const char *id, const char *schedule, void *user) {
+        roost_cron_job_v1 job = {
+            .id = bytes(id), .schedule = bytes(schedule), .user = user, .run = run_job, .free = free_job};
+        return crons->add(host, call, &job);
+    }
+
     /* --- phases --- */
 
     #ifdef MISSING_SYMBOL
@@ -400,6 +420,17 @@ let fixtureSource = #"""
         roost_command_v1 greet = {.name = B("greet"), .summary = B("Greets."), .run = command};
         if (!commands || commands->add(host, &greet) != ROOST_OK) return ROOST_EINTERNAL;
     #endif
+    #ifdef CRON
+        crons = host->get_table(host, B(ROOST_TABLE_CRON));
+        if (!crons || add_job(call, "report", "@hourly", 0) != ROOST_OK) return ROOST_EINTERNAL;
+        if (add_job(call, "report", "@daily", 0) != ROOST_OK) return ROOST_EINTERNAL;
+        if (add_job(0, "broken", "every day", 0) != ROOST_EINVALID) return ROOST_EINTERNAL;
+        if (crons->remove(host, B("nothing")) != ROOST_ENOTFOUND) return ROOST_EINTERNAL;
+    #endif
+    #ifdef BAD_CRON
+        crons = host->get_table(host, B(ROOST_TABLE_CRON));
+        return add_job(call, "broken", "every day", 0);
+    #endif
     #ifdef OFFERS
         static const int table = 42;
         if (host->offer_table(host, B(OFFERS), &table) != ROOST_OK) return ROOST_EINTERNAL;
@@ -422,6 +453,10 @@ let fixtureSource = #"""
     #ifdef START_FAILS
         host->fail(call, 0, B("start"), B("the engine is cold"));
         return ROOST_EFAILED;
+    #endif
+    #ifdef CRON
+        if (add_job(0, "late", "* * * * *", &job_runs) != ROOST_OK) return ROOST_EINTERNAL;
+        if (add_job(0, "__pbLogsCleanup__", "* * * * *", 0) != ROOST_ECONFLICT) return ROOST_EINTERNAL;
     #endif
     #ifdef LATE_REGISTRATION
         const roost_field_types_v1 *types = host->get_table(host, B(ROOST_TABLE_FIELD_TYPE));
@@ -456,6 +491,8 @@ let fixtureSource = #"""
     ROOST_EXPORT int fixture_late_status(int i) { return late_status[i]; }
     ROOST_EXPORT int fixture_cancelled(void) { return cancelled; }
     ROOST_EXPORT int fixture_freed(void) { return freed; }
+    ROOST_EXPORT int fixture_job_runs(void) { return job_runs; }
+    ROOST_EXPORT int fixture_jobs_freed(void) { return jobs_freed; }
     ROOST_EXPORT int fixture_stopped(void) { return stopped; }
     #endif
     """#

@@ -148,11 +148,23 @@ package final class LogWriter: Sendable {
 
     /// Removes lines older than the settings keep them.
     package func removeOld() {
-        let days = options.maxDays
-        let oldest = Timestamp.unixSeconds() - Int64(days) * 86400
-        let limit = Timestamp.format(seconds: oldest, milliseconds: 0)
-        database.write({ _ = try $0.connection.run("DELETE FROM `_logs` WHERE `created` <= ?", [.text(limit)]) }) { _ in
-        }
+        let limit = oldest
+        database.write({ try Self.delete(before: limit, in: $0) }) { _ in }
+    }
+
+    /// The same, and waits for it.
+    package func deleteOld() throws {
+        let limit = oldest
+        try database.writeAndWait { try Self.delete(before: limit, in: $0) }
+    }
+
+    /// The time of the last line that is not kept.
+    private var oldest: String {
+        Timestamp.format(seconds: Timestamp.unixSeconds() - Int64(options.maxDays) * 86400, milliseconds: 0)
+    }
+
+    private static func delete(before limit: String, in transaction: Transaction) throws {
+        try transaction.connection.run("DELETE FROM `_logs` WHERE `created` <= ?", [.text(limit)])
     }
 
     private func run() {

@@ -101,6 +101,7 @@ final class CheckChild {
 
         let surroundings = try Surroundings(plugin)
         services.records = CheckRecords(known: surroundings.collection)
+        services.crons = CronScheduler { _, _, _ in }
         step("start")
         try loader.start(plugin)
 
@@ -109,6 +110,11 @@ final class CheckChild {
         for route in registrations.routes { check(route) }
         for middleware in registrations.middlewares { check(middleware) }
         for hook in registrations.hooks { check(hook, surroundings) }
+        for job in registrations.jobs {
+            step("job \(job.id)")
+            try? job.job.run()
+            takeRefusals()
+        }
         if let identity = registrations.identity { check(identity, surroundings) }
         if !manifest.capabilities.isEmpty, registrations.routes.isEmpty, registrations.middlewares.isEmpty,
             manifest.capabilities.contains(.http)

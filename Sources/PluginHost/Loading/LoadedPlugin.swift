@@ -105,6 +105,8 @@ struct Registrations {
     var middlewares: [PluginMiddleware] = []
     var hooks: [PluginHook] = []
     var commands: [PluginCommand] = []
+    /// Of `init`; later ones go to the scheduler.
+    var jobs: [PluginJob] = []
     var identity: IdentityProvider?
     var servesFiles = false
     var tables: [String: TablePointer] = [:]

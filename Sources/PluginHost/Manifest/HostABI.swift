@@ -14,6 +14,7 @@ package enum HostABI {
         ROOST_TABLE_TEXT: Optional<Capability>.none,
         ROOST_TABLE_THREAD_CHECK: Optional<Capability>.none,
         ROOST_TABLE_SETTINGS: Optional<Capability>.none,
+        ROOST_TABLE_CRON: Optional<Capability>.none,
         ROOST_TABLE_FILES: .files,
         ROOST_TABLE_HTTP: .http,
         ROOST_TABLE_IDENTITY: .identity,

@@ -16,6 +16,7 @@ enum HostTables {
         case ROOST_TABLE_IDENTITY: identity.raw
         case ROOST_TABLE_SETTINGS: settings.raw
         case ROOST_TABLE_FILES: files.raw
+        case ROOST_TABLE_CRON: crons.raw
         default: nil
         }
     }
@@ -31,6 +32,7 @@ enum HostTables {
     private static let identity = lasting(IdentityTable.make())
     private static let settings = lasting(SettingsTable.make())
     private static let files = lasting(FilesTable.make())
+    private static let crons = lasting(CronTable.make())
 
     /// Puts a table where it stays.
     private static func lasting<Table>(_ table: Table) -> TablePointer {

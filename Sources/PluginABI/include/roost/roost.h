@@ -5,6 +5,7 @@
 #include "core.h"
 
 #include "command.h"
+#include "cron.h"
 #include "field_type.h"
 #include "files.h"
 #include "hooks.h"

@@ -1,3 +1,5 @@
+import Glibc
+
 /// When a job is due: a cron expression of five fields (minute, hour, day, month, day of the week) or a macro.
 ///
 /// A field is `*`, a number, a range `1-30`, a step `*/2` or `1-30/2`, or a list of these. A time is due when all five
@@ -8,6 +10,8 @@ package struct CronSchedule: Sendable, Equatable {
         package var message: String
     }
 
+    /// The five fields as they were written, those of a macro in its place.
+    package let expression: String
     /// One bit for each value.
     private let fields: [UInt64]
 
@@ -19,7 +23,8 @@ package struct CronSchedule: Sendable, Equatable {
     private static let bounds = [0...59, 0...23, 1...31, 1...12, 0...6]
 
     package init(_ expression: String) throws(Failure) {
-        let segments = (Self.macros[expression] ?? expression).split(separator: " ", omittingEmptySubsequences: false)
+        let expression = Self.macros[expression] ?? expression
+        let segments = expression.split(separator: " ", omittingEmptySubsequences: false)
         guard segments.count == 5 else {
             throw Failure(
                 message: "invalid cron expression - must be a valid macro or to have exactly 5 space separated segments"
@@ -27,6 +32,7 @@ package struct CronSchedule: Sendable, Equatable {
         }
         var fields: [UInt64] = []
         for (segment, bounds) in zip(segments, Self.bounds) { fields.append(try Self.field(segment, bounds)) }
+        self.expression = expression
         self.fields = fields
     }
 
@@ -34,6 +40,17 @@ package struct CronSchedule: Sendable, Equatable {
     /// - Parameter weekday: 0 for Sunday.
     package func isDue(minute: Int, hour: Int, day: Int, month: Int, weekday: Int) -> Bool {
         zip(fields, [minute, hour, day, month, weekday]).allSatisfy { $0 >> UInt64($1) & 1 == 1 }
+    }
+
+    /// Whether the job is due in a minute of UTC.
+    /// - Parameter minute: counted from 1970.
+    package func isDue(inMinute minute: Int64) -> Bool {
+        var seconds = time_t(minute * 60)
+        var parts = tm()
+        gmtime_r(&seconds, &parts)
+        return isDue(
+            minute: Int(parts.tm_min), hour: Int(parts.tm_hour), day: Int(parts.tm_mday), month: Int(parts.tm_mon) + 1,
+            weekday: Int(parts.tm_wday))
     }
 
     private static func field(_ segment: Substring, _ bounds: ClosedRange<Int>) throws(Failure) -> UInt64 {
