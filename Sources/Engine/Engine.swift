@@ -68,7 +68,7 @@ package final class Engine: Sendable {
         logs = LogWriter(database: auxiliary)
         crons = CronScheduler { [logs] in logs.write($0, $1, $2) }
         files = FileKeeper(
-            dataDirectory: configuration.dataDirectory, database: data,
+            dataDirectory: configuration.dataDirectory, database: data, settings: settings,
             run: { [workers] job in if !workers.run(job) { job() } },
             warn: { [logs] message, error in logs.write(.warn, message, ["error": .string("\(error)")]) })
         hooks.files = files
@@ -76,7 +76,15 @@ package final class Engine: Sendable {
         apply(settings.current)
         settings.onChange { [weak self] in self?.apply($0) }
         try watchOtherWriters()
-        if lock != nil { try files.sweep(schema) }
+    }
+
+    /// Takes the plugin that reaches file storages elsewhere, and clears away what an earlier process left of its
+    /// uploads. Before anything is served.
+    package func useFileStorage(_ driver: (any FileStorageDriver)?) throws {
+        files.storages.driver = driver
+        files.storages.check()
+        settings.onChange { [weak self] _ in self?.files.storages.check() }
+        if lock != nil { try files.sweep { [weak self, schema] in self?.schema ?? schema } }
     }
 
     private static func open(
@@ -170,6 +178,7 @@ package final class Engine: Sendable {
         crons.stop()
         watch.stop()
         workers.stop()
+        files.transfers.stop()
         logs.stop()
         data.close()
         auxiliary.close()

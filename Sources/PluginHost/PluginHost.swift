@@ -111,6 +111,8 @@ package final class PluginHost: Sendable {
     }
     /// Whether a plugin gives stored files out.
     package var servesFiles: Bool { services.accepted.withLock { !$0.fileServers.isEmpty } }
+    /// The loaded plugin of an id.
+    func loadedPlugin(_ id: String) -> LoadedPlugin? { state.withLock { $0.loaded.first { $0.id == id } } }
     package var identity: IdentityProvider? { services.accepted.withLock { $0.identity } }
 
     /// What became of each plugin, those loaded first in their order.

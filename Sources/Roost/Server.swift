@@ -82,6 +82,7 @@ package final class Server: Sendable {
             }
         }
         report = plugins.start()
+        try engine.useFileStorage(plugins.fileStorage)
         web = Mutex(nil)
     }
 

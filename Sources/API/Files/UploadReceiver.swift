@@ -188,7 +188,7 @@ final class UploadReceiver: Sendable {
                 guard descriptor >= 0 else { throw FileError.last("An upload could not be stored") }
                 parts.file = OpenFile(
                     key: head.name, name: Self.lastPart(of: filename), path: path, descriptor: descriptor)
-            } catch { throw Self.answer(to: error) }
+            } catch { throw error.answer }
         case .partData(let bytes):
             if parts.file != nil {
                 try write(bytes, &parts)
@@ -228,17 +228,11 @@ final class UploadReceiver: Sendable {
         // Too large already: the field's type will refuse it by its size, and the disk need not hold it.
         guard file.size <= limit(file.key) else { return }
         let isWritten = bytes.withUnsafeReadableBytes { FileWriting.write($0, to: file.descriptor) }
-        if !isWritten { throw Self.answer(to: FileError.last("An upload could not be stored")) }
+        if !isWritten { throw FileError.last("An upload could not be stored").answer }
     }
 
     /// A name without the folders that some clients send along.
     private static func lastPart(of name: String) -> String {
         name.split(separator: "/").last.map(String.init) ?? name
-    }
-
-    static func answer(to error: FileError) -> ServiceError {
-        error.isFull
-            ? ServiceError(status: 507, message: "The disk is full; nothing was changed.")
-            : ServiceError(status: 500, message: "The files could not be stored.")
     }
 }

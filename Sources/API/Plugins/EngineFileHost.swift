@@ -9,13 +9,16 @@ package struct EngineFileHost: FileHost {
 
     package init(engine: Engine) { self.engine = engine }
 
-    package func information(_ key: String) -> JSON? {
-        engine.files.storage.information(key).map {
-            [
-                "size": .number(Double($0.size)), "modified": .number(Double($0.modified)),
-                "contentType": .string($0.contentType),
+    package var isElsewhere: Bool { engine.files.storages.isElsewhere(.records) }
+
+    package func information(_ key: String) throws -> JSON? {
+        do throws(FileError) {
+            guard let file = try engine.files.storage.information(key) else { return nil }
+            return [
+                "size": .number(Double(file.size)), "modified": .number(Double(file.modified)),
+                "contentType": .string(file.contentType),
             ]
-        }
+        } catch { throw error.readingAnswer }
     }
 
     package func locate(_ record: Record, name: String) throws -> JSON? {

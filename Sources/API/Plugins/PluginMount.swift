@@ -194,8 +194,14 @@ final class PluginRequest: PluginRequestSource {
     func addHeader(_ name: String, _ value: String) { request.setResponseHeader(name, value) }
 
     func file(_ key: String, name: String, isDownload: Bool) -> (() -> Void)? {
-        guard let information = exchange.engine.files.storage.information(key) else { return nil }
         let exchange = self.exchange
+        let storages = exchange.engine.files.storages
+        guard !storages.isElsewhere(.records) else {
+            return {
+                RemoteDownload(exchange, storages[.records], key: key, name: name, isDownload: isDownload).start()
+            }
+        }
+        guard let information = storages.local.information(key) else { return nil }
         return { FileResponder.answer(exchange, information, name: name, isDownload: isDownload) }
     }
 

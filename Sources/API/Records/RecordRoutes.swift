@@ -252,9 +252,18 @@ struct RecordWriting: Sendable {
                 return try answer(record, service)
             }
             try engine.data.read { try service.saver.prepare(record, on: $0) }
-            // Files are on the disk before the writer is asked, so that other writes need not wait for them.
-            try record.uploads?.place(for: record)
-            write(record, service)
+            // Files are in their place before the writer is asked, so that other writes need not wait for them.
+            guard let uploads = record.uploads, uploads.isElsewhere else {
+                try record.uploads?.place(for: record)
+                return write(record, service)
+            }
+            let isTaken = engine.files.transfers.run {
+                do {
+                    try uploads.place(for: record)
+                    write(record, service)
+                } catch { exchange.fail(error, fallback) }
+            }
+            if !isTaken { throw ServiceError(status: 503, message: "The server is overloaded, try again later.") }
         } catch {
             exchange.fail(error, fallback)
         }
@@ -270,6 +279,11 @@ struct RecordWriting: Sendable {
     private func save(_ record: Record, _ service: RecordService) throws {
         let isNew = record.isNew
         do {
+            if let uploads = record.uploads, uploads.isElsewhere {
+                // No network is waited for inside the transaction. What validation or a hook refuses is removed again.
+                try exchange.engine.data.read { try service.saver.fillInID(of: record, on: $0) }
+                try uploads.place(for: record)
+            }
             try exchange.engine.data.writeAndWait { try service.saver.save(record, in: $0) }
         } catch {
             try? service.saver.finished(record, wasNew: isNew, failed: true)

@@ -9,7 +9,9 @@ import Synchronization
 /// that very transaction, in the table `_roost_file_removals`, and removed after it; what a crash left there is removed
 /// by the next start.
 package final class FileKeeper: Sendable {
-    package let storage: LocalFileStorage
+    package let storages: FileStorages
+    /// Threads for what waits for a storage elsewhere, so that a slow one holds up nothing else.
+    package let transfers = WorkerPool(maxThreads: 64)
     private let uploadsFolder: String
     private let isServing = Atomic<Bool>(false)
     private let isTableMade = Atomic<Bool>(false)
@@ -17,15 +19,28 @@ package final class FileKeeper: Sendable {
     private let database: Database
     private let warn: @Sendable (String, any Error) -> Void
 
+    private struct Leftovers {
+        /// Folders of requests whose files are to be removed from a storage elsewhere.
+        var folders: [String] = []
+        /// When that was tried last, of the monotonic clock.
+        var last: UInt64 = 0
+        var isRunning = false
+    }
+    private let leftovers = Mutex(Leftovers())
+    /// Whether the table may name files that a storage elsewhere did not remove.
+    private let removalsAreLeft = Atomic<Bool>(false)
+    private let schemaForSweep = Mutex<(@Sendable () -> Schema)?>(nil)
+
     private static let table = "_roost_file_removals"
 
     /// - Parameters:
     ///   - run: runs a job on a worker thread.
     init(
-        dataDirectory: String, database: Database, run: @escaping @Sendable (@escaping @Sendable () -> Void) -> Void,
+        dataDirectory: String, database: Database, settings: SettingsStore,
+        run: @escaping @Sendable (@escaping @Sendable () -> Void) -> Void,
         warn: @escaping @Sendable (String, any Error) -> Void
     ) {
-        storage = LocalFileStorage(root: dataDirectory + "/storage")
+        storages = FileStorages(dataDirectory: dataDirectory, settings: settings, warn: warn)
         uploadsFolder = dataDirectory + "/_roost_uploads"
         self.database = database
         self.run = run
@@ -38,10 +53,17 @@ package final class FileKeeper: Sendable {
         set { isServing.store(newValue, ordering: .relaxed) }
     }
 
+    /// Where the files of records are kept, as the settings say now.
+    package var storage: any FileStorage { storages[.records] }
+
     /// Room for the files of a request.
     package func begin() -> Uploads {
+        retryLeftovers()
         let name = RandomText.make(20, from: RandomText.lowercase)
-        return Uploads(storage: storage, folder: "\(uploadsFolder)/\(name)")
+        return Uploads(
+            storage: storage, folder: "\(uploadsFolder)/\(name)", transfers: transfers,
+            log: { [weak self] what, error in self?.warn(what, error) },
+            keep: { [weak self] in self?.keepForLater($0) })
     }
 
     // MARK: - With transactions
@@ -84,13 +106,26 @@ package final class FileKeeper: Sendable {
     /// After a record was deleted.
     func didDelete(_ record: Record, in transaction: Transaction) throws {
         let key = "\(record.collection.id)/\(record.id)"
-        guard Self.isPlain(record.id), let path = storage.path(key), access(path, F_OK) == 0 else { return }
+        guard Self.isPlain(record.id) else { return }
+        if storages.isElsewhere(.records) {
+            // What is there is not asked for inside a transaction.
+            let hasFiles = zip(record.collection.fields, record.values).contains {
+                $0.shape.isFile && !$1.strings.isEmpty
+            }
+            guard hasFiles else { return }
+        } else {
+            guard let path = storages.local.path(key), access(path, F_OK) == 0 else { return }
+        }
         try remove([key + "/"], in: transaction)
     }
 
     /// After a collection was deleted.
     package func didDelete(_ collection: Collection, in transaction: Transaction) throws {
-        guard let path = storage.path(collection.id), access(path, F_OK) == 0 else { return }
+        if storages.isElsewhere(.records) {
+            guard collection.fields.contains(where: \.shape.isFile), !collection.isView else { return }
+        } else {
+            guard let path = storages.local.path(collection.id), access(path, F_OK) == 0 else { return }
+        }
         try remove([collection.id + "/"], in: transaction)
     }
 
@@ -109,17 +144,26 @@ package final class FileKeeper: Sendable {
         for key in keys {
             try connection.run("INSERT OR IGNORE INTO `\(Self.table)` (`key`) VALUES (?)", [.text(key)])
         }
-        transaction.afterCommit { [self] in run { [self] in removeNow(keys) } }
+        transaction.afterCommit { [self] in runRemoval { [self] in removeNow(keys) } }
+    }
+
+    private func runRemoval(_ job: @escaping @Sendable () -> Void) {
+        guard storages.isElsewhere(.records) else { return run(job) }
+        if !transfers.run(job) {
+            warn("Files are removed at the next start.", FileError.failed("Too much waits for the file storage."))
+        }
     }
 
     private func removeNow(_ keys: [String]) {
         var done: [String] = []
+        let storage = storage
         for key in keys {
             do throws(FileError) {
                 try storage.remove(key)
                 done.append(key)
             } catch {
-                warn("A file could not be removed; the next start tries again.", error)
+                warn("A file could not be removed; this is tried again later.", error)
+                if storage.isElsewhere { removalsAreLeft.store(true, ordering: .relaxed) }
             }
         }
         let removed = done
@@ -137,23 +181,85 @@ package final class FileKeeper: Sendable {
     // MARK: - At the start
 
     /// Finishes what an earlier process could not: removes uploads that no record names, and files that were let go of.
-    /// Only for the process that has the folder.
-    func sweep(_ schema: Schema) throws {
-        for name in FileSystem.names(in: uploadsFolder) {
-            let folder = "\(uploadsFolder)/\(name)"
-            if let journal = FileSystem.read("\(folder)/\(Uploads.journal)", limit: 16 << 20),
-                let keys = (try? JSONParser.parse(journal))?.arrayValue
-            {
-                for key in keys.compactMap(\.stringValue) where try !isNamed(key, schema) { try storage.remove(key) }
-            }
-            try FileSystem.removeTree(folder)
+    /// Only for the process that has the folder, and before it takes uploads. What lies elsewhere is cleared away in the
+    /// background, so that a storage that does not answer holds up no start.
+    package func sweep(_ schema: @escaping @Sendable () -> Schema) throws {
+        schemaForSweep.withLock { $0 = schema }
+        let folders = FileSystem.names(in: uploadsFolder).map { "\(uploadsFolder)/\($0)" }
+        guard storages.isElsewhere(.records) else {
+            for folder in folders { try sweep(folder, schema()) }
+            let left = try removalsLeft()
+            if !left.isEmpty { removeNow(left) }
+            return
         }
-        let left = try database.read { connection -> [String] in
+        leftovers.withLock { $0.folders = folders }
+        removalsAreLeft.store(true, ordering: .relaxed)
+        retryLeftovers(atOnce: true)
+    }
+
+    /// Clears the folder of a request away, with the files that it brought into the storage and that no record names.
+    private func sweep(_ folder: String, _ schema: Schema) throws {
+        if let journal = FileSystem.read("\(folder)/\(Uploads.journal)", limit: 16 << 20),
+            let keys = (try? JSONParser.parse(journal))?.arrayValue
+        {
+            let storage = storage
+            for key in keys.compactMap(\.stringValue) where try !isNamed(key, schema) {
+                try storage.removeUnfinished(key)
+                // The settings may have been others then.
+                if storage.isElsewhere { try storages.local.remove(key) }
+            }
+        }
+        try FileSystem.removeTree(folder)
+    }
+
+    private func removalsLeft() throws -> [String] {
+        try database.read { connection -> [String] in
             let exists = try connection.scalar("SELECT 1 FROM sqlite_master WHERE name = ?", [.text(Self.table)])
             guard exists != nil else { return [] }
             return try connection.rows("SELECT `key` FROM `\(Self.table)`").compactMap { $0.first?.textValue }
         }
-        if !left.isEmpty { removeNow(left) }
+    }
+
+    // MARK: - Later
+
+    /// Keeps the folder of a request whose files could not be removed from a storage elsewhere.
+    private func keepForLater(_ folder: String) { leftovers.withLock { $0.folders.append(folder) } }
+
+    /// Tries again, in the background and once a minute at most, what a storage elsewhere did not do.
+    private func retryLeftovers(atOnce: Bool = false) {
+        let folders = leftovers.withLock { state -> [String]? in
+            let hasWork = !state.folders.isEmpty || removalsAreLeft.load(ordering: .relaxed)
+            let now = Timestamp.monotonic()
+            guard hasWork, !state.isRunning, atOnce || now > state.last + 60_000_000_000 else { return nil }
+            state.last = now
+            state.isRunning = true
+            defer { state.folders = [] }
+            return state.folders
+        }
+        guard let folders else { return }
+        let isTaken = transfers.run { [self] in
+            defer { leftovers.withLock { $0.isRunning = false } }
+            guard let schema = schemaForSweep.withLock({ $0 })?() else { return }
+            for (index, folder) in folders.enumerated() {
+                do {
+                    try sweep(folder, schema)
+                } catch {
+                    warn("What an upload left could not be removed; this is tried again later.", error)
+                    return leftovers.withLock { $0.folders += folders[index...] }
+                }
+            }
+            guard removalsAreLeft.exchange(false, ordering: .relaxed) else { return }
+            do {
+                let left = try removalsLeft()
+                if !left.isEmpty { removeNow(left) }
+            } catch { warn("What is to be removed could not be read.", error) }
+        }
+        if !isTaken {
+            leftovers.withLock { state in
+                state.folders += folders
+                state.isRunning = false
+            }
+        }
     }
 
     /// Whether a record names the file of a key.

@@ -2,32 +2,6 @@ import Glibc
 import JSON
 import Synchronization
 
-/// A file that came with a request and lies in a temporary place.
-package struct UploadedFile: Sendable {
-    /// The key of the form that it came under, e.g. `photos+`.
-    package var key: String
-    /// What the client calls it.
-    package var originalName: String
-    /// As it will be stored.
-    package var name: String
-    /// In bytes, also of what was not kept because it is too large.
-    package var size: Int
-    /// Its MIME type as its content shows it.
-    package var type: String
-    package var temporaryPath: String
-
-    package init(
-        key: String, originalName: String, name: String, size: Int, type: String, temporaryPath: String
-    ) {
-        self.key = key
-        self.originalName = originalName
-        self.name = name
-        self.size = size
-        self.type = type
-        self.temporaryPath = temporaryPath
-    }
-}
-
 /// The files of one request, from their arrival to the commit or the end of the request.
 ///
 /// They lie in a folder of their own below `_roost_uploads`. Before any of them gets to its place in the storage, the
@@ -44,22 +18,53 @@ package final class Uploads: Sendable {
     /// The journal's name.
     static let journal = "journal"
 
-    private let storage: LocalFileStorage
+    private let storage: any FileStorage
     private let folder: String
+    private let transfers: WorkerPool
+    private let log: @Sendable (String, any Error) -> Void
+    private let keep: @Sendable (_ folder: String) -> Void
     private let state = Mutex(State())
 
-    init(storage: LocalFileStorage, folder: String) {
+    /// - Parameters:
+    ///   - transfers: where a storage elsewhere is waited for.
+    ///   - keep: takes the folder over, with its journal, when a storage elsewhere did not remove what came to nothing.
+    init(
+        storage: any FileStorage, folder: String, transfers: WorkerPool,
+        log: @escaping @Sendable (String, any Error) -> Void, keep: @escaping @Sendable (_ folder: String) -> Void
+    ) {
         self.storage = storage
         self.folder = folder
+        self.transfers = transfers
+        self.log = log
+        self.keep = keep
     }
 
     deinit {
         // What nobody settled belongs to a request that came to nothing.
-        state.withLock { state in
-            for (key, isCommitted) in state.placed where !isCommitted { try? storage.remove(key) }
-            if state.isFolderMade { try? FileSystem.removeTree(folder) }
+        let (unsettled, isFolderMade) = state.withLock { state in
+            (state.placed.filter { !$0.value }.map(\.key), state.isFolderMade)
         }
+        guard storage.isElsewhere, !unsettled.isEmpty else {
+            for key in unsettled { try? storage.remove(key) }
+            if isFolderMade { try? FileSystem.removeTree(folder) }
+            return
+        }
+        // The last reference may go on an event loop.
+        let isTaken = transfers.run { [storage, folder, log, keep] in
+            do throws(FileError) {
+                for key in unsettled { try storage.removeUnfinished(key) }
+                try FileSystem.removeTree(folder)
+            } catch {
+                log("What an upload left could not be removed; this is tried again later.", error)
+                for name in FileSystem.names(in: folder) where name != Self.journal { unlink("\(folder)/\(name)") }
+                keep(folder)
+            }
+        }
+        if !isTaken { keep(folder) }
     }
+
+    /// Whether the files go to a storage behind a network.
+    package var isElsewhere: Bool { storage.isElsewhere }
 
     package var files: [UploadedFile] { state.withLock { $0.files } }
     package var isEmpty: Bool { state.withLock { $0.files.isEmpty } }
@@ -85,7 +90,7 @@ package final class Uploads: Sendable {
 
     /// Puts the files that a record names into the storage; once for each record.
     ///
-    /// Waits for the disk: before the transaction where that is possible.
+    /// Waits for the disk, or for the network of a storage elsewhere: before the transaction where that is possible.
     package func place(for record: Record) throws {
         let wanted = names(of: record)
         let base = "\(record.collection.id)/\(record.id)/"
@@ -104,13 +109,13 @@ package final class Uploads: Sendable {
             try FileSystem.write(journal, to: "\(folder)/\(Self.journal)")
             FileSystem.synchronise(folder: folder)
             for file in files {
-                try storage.take(
-                    file.temporaryPath, as: base + file.name, type: file.type, originalName: file.originalName)
+                try storage.put(
+                    .temporary(path: file.temporaryPath), as: base + file.name, type: file.type,
+                    originalName: file.originalName)
             }
         } catch {
-            throw error.isFull
-                ? ServiceError(status: 507, message: "The disk is full; nothing was changed.")
-                : ServiceError(status: 500, message: "The files could not be stored.")
+            if error.isElsewhere { log("Files could not be stored.", error) }
+            throw error.answer
         }
     }
 
@@ -136,7 +141,8 @@ package final class Uploads: Sendable {
             for key in state.placed.keys where key.hasPrefix(base) {
                 if committed {
                     state.placed[key] = true
-                } else {
+                } else if !storage.isElsewhere {
+                    // Elsewhere it stays until the request ends: the writer waits for no network.
                     try? storage.remove(key)
                     state.placed[key] = nil
                 }

@@ -35,6 +35,16 @@ package struct RecordSaver {
         try intercept(isNew ? .beforeCreate : .beforeUpdate, record, connection)
     }
 
+    /// Gives a new record its id ahead of the rest, for what has to be stored under it first.
+    package func fillInID(of record: Record, on connection: Connection) throws {
+        guard record.isNew, record.id.isEmpty, let index = record.collection.index(of: "id") else { return }
+        let field = record.collection.fields[index]
+        guard field.shape.moments.contains(.beforeValidateCreate) else { return }
+        try field.instance.intercept(
+            .beforeValidateCreate,
+            in: FieldContext(record: record, field: field, index: index, schema: schema, connection: connection))
+    }
+
     /// Writes a prepared record and arranges what follows the commit.
     /// - Throws: `ValidationFailures` when a unique index refuses.
     package func write(_ record: Record, in transaction: Transaction) throws {

@@ -8,8 +8,10 @@ package protocol FileHost: Sendable {
     /// Which file of a record a name means; nil when none of its fields has that name. For a view's record other
     /// records are read, which may take long.
     func locate(_ record: Record, name: String) throws -> JSON?
-    /// What is known of a stored file; nil when there is none. Any thread.
-    func information(_ key: String) -> JSON?
+    /// What is known of a stored file; nil when there is none. Any thread that may wait when files lie elsewhere.
+    func information(_ key: String) throws -> JSON?
+    /// Whether files lie behind a network.
+    var isElsewhere: Bool { get }
 }
 
 /// "roost.files/1".
@@ -34,7 +36,8 @@ enum FilesTable {
             information: { call, key, out in
                 FilesTable.document(call, out) { host in
                     guard let key = key.text else { return .failure(ROOST_EINVALID) }
-                    return .success(host.information(key))
+                    if host.isElsewhere, ThreadRole.current == .loop { return .failure(ROOST_ETHREAD) }
+                    return .success(try host.information(key))
                 }
             },
             serve: { request, key, name, flags in

@@ -27,12 +27,14 @@ typedef struct roost_files_v1 {
      * the record which the view shows. ROOST_ENOTFOUND: none of its fields has that name. OWNERSHIP: scratch of the
      * call. */
     roost_status (*locate)(const roost_call *call, roost_record record, roost_bytes name, roost_bytes *out);
-    /* [any] What is known of a stored file, as {"size": 1, "modified": <Unix seconds>, "contentType": "…"}.
-     * ROOST_ENOTFOUND: there is none. OWNERSHIP: scratch of the call. */
+    /* [worker], and [loop] while files lie on this machine (else ROOST_ETHREAD): what is known of a stored file, as
+     * {"size": 1, "modified": <Unix seconds>, "contentType": "…"}. ROOST_ENOTFOUND: there is none. OWNERSHIP: scratch of
+     * the call. */
     roost_status (*information)(const roost_call *call, roost_bytes key, roost_bytes *out);
     /* [any] Answers a request with a stored file, or with the part of it or the 304 that its headers ask for. `name` is
      * what the client is told that it is called; `flags` are ROOST_FILE_…. ROOST_ENOTFOUND: there is none, and the
-     * request is still to be answered. ROOST_ESTALE as in "roost.http/1". */
+     * request is still to be answered; where files lie behind a network the host finds out later and answers 404 itself.
+     * ROOST_ESTALE as in "roost.http/1". */
     roost_status (*serve)(roost_request request, roost_bytes key, roost_bytes name, uint32_t flags);
 } roost_files_v1;
 

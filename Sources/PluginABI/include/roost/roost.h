@@ -7,6 +7,7 @@
 #include "command.h"
 #include "cron.h"
 #include "field_type.h"
+#include "file_storage.h"
 #include "files.h"
 #include "hooks.h"
 #include "http.h"
