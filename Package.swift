@@ -55,6 +55,7 @@ let package = Package(
         .systemLibrary(name: "COpenSSL", path: "Sources/System/COpenSSL", pkgConfig: "libcrypto"),
         .systemLibrary(name: "CCrypt", path: "Sources/System/CCrypt", pkgConfig: "libcrypt"),
         .systemLibrary(name: "CMalloc", path: "Sources/System/CMalloc"),
+        .systemLibrary(name: "CZlib", path: "Sources/System/CZlib", pkgConfig: "zlib"),
         // These two are loaded at their first use; their headers alone are needed here.
         .target(name: "CCurl", path: "Sources/System/CCurl"),
         .target(
@@ -85,7 +86,8 @@ let package = Package(
         .target(
             name: "API",
             dependencies: [
-                "PluginHost", "Engine", "Store", "WebServer", "JSON", .product(name: "NIOCore", package: "swift-nio"),
+                "PluginHost", "Engine", "Store", "WebServer", "JSON", "CZlib",
+                .product(name: "NIOCore", package: "swift-nio"),
             ], swiftSettings: strict),
         .target(
             name: "Roost", dependencies: ["API", "PluginHost", "Engine", "Store", "WebServer", "JSON"],

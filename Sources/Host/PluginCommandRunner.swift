@@ -42,6 +42,8 @@ extension GlobalOptions {
         configuration.queryTimeout = queryTimeout
         configuration.safeMode = safeMode
         configuration.retryPlugins = retryPlugins
+        configuration.publicDirectory = publicDirectory
+        configuration.indexFallback = indexFallback
         if !encryptionEnvironment.isEmpty, let value = getenv(encryptionEnvironment) {
             configuration.encryptionKey = String(cString: value)
         }

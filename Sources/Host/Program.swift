@@ -45,6 +45,8 @@ struct Arguments {
     let rest: [String]
 
     init(_ words: [String]) {
+        // PocketBase's flag for yes or no may stand without either.
+        let words = words.map { $0 == "--indexFallback" ? "--indexFallback=true" : $0 }
         var flags: [String] = []
         var index = 0
         while index < words.count, words[index].hasPrefix("-") {
@@ -63,7 +65,9 @@ struct Arguments {
 
     /// Splits the global flags from the words that are the command's own.
     func split() -> (globals: [String], own: [String]) {
-        let valued: Set<String> = ["--dir", "--pluginsDir", "--encryptionEnv", "--queryTimeout"]
+        let valued: Set<String> = [
+            "--dir", "--pluginsDir", "--encryptionEnv", "--queryTimeout", "--publicDir", "--indexFallback",
+        ]
         let plain: Set<String> = ["--dev", "--safe-mode", "--retry-plugins"]
         var globals: [String] = []
         var own: [String] = []

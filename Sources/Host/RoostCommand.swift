@@ -28,6 +28,15 @@ struct GlobalOptions: ParsableArguments {
     @Option(name: .customLong("queryTimeout"), help: "Seconds that a query may take.")
     var queryTimeout: Int = 30
 
+    @Option(
+        name: .customLong("publicDir"), help: "The folder of static files (default: pb_public beside the data folder).")
+    var publicDirectory: String?
+
+    @Option(
+        name: .customLong("indexFallback"),
+        help: "Whether the public folder's index.html answers for files that are not there.")
+    var indexFallback = true
+
     @Flag(name: .customLong("dev"), help: "Print log lines to the terminal.")
     var isDevelopment = false
 

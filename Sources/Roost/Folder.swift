@@ -6,6 +6,15 @@ enum Folder {
         let description: String
     }
 
+    /// A folder of a name in the one that a folder is in.
+    static func beside(_ path: String, _ name: String) -> String {
+        let resolved = realpath(path, nil)
+        defer { free(resolved) }
+        let parts = resolved.map { String(cString: $0) } ?? path
+        let parent = parts.lastIndex(of: "/").map { String(parts[..<$0]) } ?? "."
+        return parent + "/" + name
+    }
+
     /// Makes a folder and those above it.
     static func make(_ path: String) throws {
         var made = path.hasPrefix("/") ? "" : "."

@@ -35,6 +35,10 @@ package final class Server: Sendable {
         package var isServer = true
         package var safeMode = false
         package var retryPlugins = false
+        /// The folder of the static files; nil: `pb_public` beside the data folder.
+        package var publicDirectory: String?
+        /// Whether its `index.html` answers for files that are not there.
+        package var indexFallback = true
 
         package init(dataDirectory: String) { self.dataDirectory = dataDirectory }
     }
@@ -111,7 +115,9 @@ package final class Server: Sendable {
         BatchRoutes(services: services).mount(on: router)
         LogRoutes(services: services).mount(on: router)
         CronRoutes(services: services).mount(on: router)
-        NotFound(services: services).mount(on: router)
+        let publicDirectory = configuration.publicDirectory ?? Folder.beside(configuration.dataDirectory, "pb_public")
+        StaticFiles(services: services, root: publicDirectory, indexFallback: configuration.indexFallback)
+            .mount(on: router)
         var options = WebServerConfiguration()
         options.host = configuration.host
         options.port = configuration.port

@@ -111,7 +111,8 @@ extension Services {
         guard options.maxDays > 0 else { return }
         let failure = request[FailureKey.self]
         let isFailure = failure != nil || status >= 400
-        if !isFailure && request.routePattern.hasPrefix("/api/logs") { return }
+        // Neither reading logs nor static files fill them.
+        if !isFailure && (request.routePattern.isEmpty || request.routePattern.hasPrefix("/api/logs")) { return }
         let level: LogEntry.Level = isFailure ? .error : .info
         guard level.rawValue >= options.minLevel else { return }
         let auth = request[IdentityKey.self]?.record

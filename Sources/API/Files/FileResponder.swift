@@ -59,6 +59,11 @@ enum FileResponder {
         return String(decoding: out, as: UTF8.self)
     }
 
+    /// The entity tag of a file; `suffix` tells its forms apart.
+    static func tag(size: Int, modified: Int, suffix: String = "") -> String {
+        "\"\(String(modified, radix: 36))-\(String(size, radix: 36))\(suffix)\""
+    }
+
     /// Answers with a file, as its conditional and range headers ask.
     ///
     /// - Parameters:
@@ -73,7 +78,7 @@ enum FileResponder {
         _ exchange: Exchange, _ source: FileContent, size: Int, modified: Int, headers: [(String, String)]
     ) {
         let request = exchange.request
-        let tag = "\"\(String(modified, radix: 36))-\(String(size, radix: 36))\""
+        let tag = tag(size: size, modified: modified)
         let validators = [("Last-Modified", HTTPDate.text(modified)), ("ETag", tag)]
         switch Preconditions(request).check(tag: tag, modified: modified) {
         case .failed:
