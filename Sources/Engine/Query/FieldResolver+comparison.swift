@@ -6,7 +6,7 @@ extension FieldResolver {
     mutating func condition(for node: FilterExpression.Node) throws(QueryError) -> Condition {
         switch node {
         case .comparison(let left, let sign, let right):
-            return try compare(try operand(left), sign, try operand(right))
+            return try compare(try operand(left, "left"), sign, try operand(right, "right"))
         case .all(let nodes):
             return .all(try conditions(nodes))
         case .any(let nodes):
@@ -19,6 +19,14 @@ extension FieldResolver {
         result.reserveCapacity(nodes.count)
         for node in nodes { result.append(try condition(for: node)) }
         return result
+    }
+
+    private mutating func operand(_ operand: FilterOperand, _ side: String) throws(QueryError) -> Operand {
+        do {
+            return try self.operand(operand)
+        } catch {
+            throw QueryError("invalid \(side) operand \(QueryError.quote(operand.literal)) - \(error.reason)")
+        }
     }
 
     mutating func operand(_ operand: FilterOperand) throws(QueryError) -> Operand {
@@ -50,7 +58,7 @@ extension FieldResolver {
         if right.isRequestList, sign.comparison == .like || sign.comparison == .notLike {
             throw QueryError("a list of the request cannot be a pattern")
         }
-        var sql = Self.test(left, sign.comparison, right)
+        var sql = Self.test(left, sign.comparison, right, isStrict: !sign.matchesAny)
         if !sign.matchesAny, let all = Self.agreement(left, sign.comparison, right) { sql = "(\(sql) AND \(all))" }
         for condition in [left.condition, right.condition] {
             if let condition { sql = "(\(sql) AND \(condition))" }
@@ -92,15 +100,20 @@ extension FieldResolver {
         }
     }
 
+    /// - Parameter isStrict: whether all values must agree, so that the subquery of the other values comes too.
     private static func test(
-        _ left: Operand, _ comparison: FilterOperator.Comparison, _ right: Operand
+        _ left: Operand, _ comparison: FilterOperator.Comparison, _ right: Operand, isStrict: Bool = false
     ) -> SQLText {
         switch comparison {
         case .equal: equality(left, right, isNegated: false)
         case .notEqual: equality(left, right, isNegated: true)
         case .like, .notLike:
+            // The texts of a function over many values stay as they are: in PocketBase the subquery binds them again.
             SQLiteDialect.like(
-                left.sql, right.hasParameters ? right.sql.asPattern : "('%' || \(right.sql) || '%')",
+                left.sql,
+                right.hasParameters
+                    ? isStrict && right.values != nil ? right.sql : right.sql.asPattern
+                    : "('%' || \(right.sql) || '%')",
                 isNegated: comparison == .notLike)
         case .less: "\(left.sql) < \(right.sql)"
         case .lessOrEqual: "\(left.sql) <= \(right.sql)"

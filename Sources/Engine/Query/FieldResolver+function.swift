@@ -4,18 +4,22 @@ extension FieldResolver {
         switch name {
         case "geoDistance": return try geoDistance(arguments)
         case "strftime": return try strftime(arguments)
-        default: throw QueryError("unknown function \(name)")
+        default: throw QueryError("unknown function \(QueryError.quote(name))")
         }
     }
 
     /// `geoDistance(lonA, latA, lonB, latB)`: kilometres between two points. Of many values one is enough.
     private mutating func geoDistance(_ arguments: [FilterOperand]) throws(QueryError) -> Operand {
-        guard arguments.count == 4 else { throw QueryError("geoDistance takes four arguments") }
+        guard arguments.count == 4 else {
+            throw QueryError("[geoDistance] expected 4 arguments, got \(arguments.count)")
+        }
         var operands: [Operand] = []
-        for argument in arguments {
+        for (position, argument) in arguments.enumerated() {
             switch argument {
-            case .identifier, .number, .literal(_, isText: false, _): operands.append(try operand(argument))
-            case .text, .function, .literal: throw QueryError("geoDistance takes names and numbers")
+            case .identifier, .number, .literal(_, isText: false, _):
+                operands.append(try self.argument(argument, "[geoDistance] failed to resolve argument \(position)"))
+            case .text, .function, .literal:
+                throw QueryError("[geoDistance] argument \(position) must be an identifier or number")
             }
         }
         let sql = operands.map(\.sql)
@@ -26,16 +30,19 @@ extension FieldResolver {
 
     /// `strftime(format, time, modifier, …)`: SQLite's function; what it cannot make of its arguments is empty.
     private mutating func strftime(_ arguments: [FilterOperand]) throws(QueryError) -> Operand {
-        guard (1...10).contains(arguments.count) else { throw QueryError("strftime takes one to ten arguments") }
+        guard !arguments.isEmpty else { throw QueryError("[strftime] expected at least 1 arguments, got 0") }
+        guard arguments.count <= 10 else {
+            throw QueryError("[strftime] too many arguments (max allowed 10, got \(arguments.count))")
+        }
         var operands: [Operand] = []
         for (position, argument) in arguments.enumerated() {
             switch argument {
             case .text, .literal(_, isText: true, _): break
             case .identifier, .number, .literal:
-                guard position == 1 else { throw QueryError("strftime takes texts") }
-            case .function: throw QueryError("strftime takes no function")
+                guard position == 1 else { throw Self.misplaced(position) }
+            case .function: throw Self.misplaced(position)
             }
-            operands.append(try operand(argument))
+            operands.append(try self.argument(argument, "[strftime] failed to resolve time-value argument"))
         }
         var parts = operands.map(\.sql)
         var result = Operand(SQLiteDialect.formatTime(parts))
@@ -46,6 +53,23 @@ extension FieldResolver {
             result.values = values
         }
         return merge(operands, into: result)
+    }
+
+    private mutating func argument(_ argument: FilterOperand, _ problem: String) throws(QueryError) -> Operand {
+        do {
+            return try operand(argument)
+        } catch {
+            throw QueryError("\(problem): \(error.reason)")
+        }
+    }
+
+    /// An argument of `strftime` of a kind that does not belong at its place.
+    private static func misplaced(_ position: Int) -> QueryError {
+        switch position {
+        case 0: QueryError("[strftime] expects the first argument to be a format string")
+        case 1: QueryError("[strftime] expects the second argument to be of a valid time-value type")
+        default: QueryError("[strftime] invalid modifier argument \(position - 2) - can be only string")
+        }
     }
 
     private func merge(_ operands: [Operand], into result: Operand) -> Operand {

@@ -9,18 +9,24 @@ extension FieldResolver {
         guard let last = parts.last else { throw QueryError("empty path") }
         for (depth, part) in parts.dropLast().enumerated() {
             let field = path.collection.field(named: part)
-            if let field, field.hidden, !allowsHidden { throw QueryError("\(part) cannot be filtered by") }
+            if let field, field.hidden, !allowsHidden {
+                throw QueryError("non-filterable field \(QueryError.quote(part))")
+            }
             if let field, field.shape.form == .json {
                 return try resolveJSON(field, parts[(parts.startIndex + depth + 1)...], path)
             }
-            guard depth < QueryLimits.relations else { throw QueryError("too many relations") }
+            guard depth < QueryLimits.relations else {
+                throw QueryError("max nested relations reached for field \(QueryError.quote(part))")
+            }
             guard let field else {
                 guard try followBack(part, on: &path) else { return .null }
                 continue
             }
-            guard let relation = field.shape.relation else { throw QueryError("\(part) is not a relation") }
+            guard let relation = field.shape.relation else {
+                throw QueryError("field \(QueryError.quote(part)) is not a valid relation")
+            }
             guard let target = collection(relation.collectionID) else {
-                throw QueryError("the collection of \(part) is missing")
+                throw QueryError("failed to load field \(QueryError.quote(part)) collection")
             }
             // "author.id" is what "author" holds: no need to look at the author.
             if !field.shape.isMultiple, depth == parts.count - 2, last == "id" {
@@ -70,17 +76,25 @@ extension FieldResolver {
     /// Goes on to the records that name this one: `comments_via_post`.
     /// - Returns: false when there is no such relation and the path may end in NULL.
     private mutating func followBack(_ part: String, on path: inout RecordPath) throws(QueryError) -> Bool {
-        guard let (name, fieldName) = Self.splitBackRelation(part),
-            let collection = collection(name), let field = collection.field(named: fieldName),
-            let relation = field.shape.relation
-        else {
+        guard let (name, fieldName) = Self.splitBackRelation(part) else {
             if path.isLenient { return false }
-            throw QueryError("unknown field \(part)")
+            throw QueryError("failed to resolve field \(QueryError.quote(part))")
         }
-        if field.hidden, !allowsHidden { throw QueryError("\(part) cannot be filtered by") }
+        guard let collection = collection(name) else {
+            if path.isLenient { return false }
+            throw QueryError("failed to load back relation field \(QueryError.quote(part)) collection")
+        }
+        guard let field = collection.field(named: fieldName), let relation = field.shape.relation else {
+            if path.isLenient { return false }
+            let problem = collection.field(named: fieldName) == nil ? "missing" : "invalid"
+            throw QueryError("\(problem) back relation field \(QueryError.quote(fieldName))")
+        }
+        if field.hidden, !allowsHidden {
+            throw QueryError("non-filterable back relation field \(QueryError.quote(fieldName))")
+        }
         guard relation.collectionID == path.collection.id, !path.isDraft else {
             if path.isLenient { return false }
-            throw QueryError("\(part) is a relation to another collection")
+            throw QueryError("invalid collection reference of a back relation field \(QueryError.quote(fieldName))")
         }
         let unique = IndexDefinition.uniqueIndex(on: field.name, in: collection.indexes)
         let isMultiple = field.shape.isMultiple
@@ -143,9 +157,9 @@ extension FieldResolver {
         let (name, modifier) = try FieldModifierName.split(part)
         guard let field = path.collection.field(named: name) else {
             if path.isLenient { return .null }
-            throw QueryError("unknown field \(name)")
+            throw QueryError("unknown field \(QueryError.quote(name))")
         }
-        if field.hidden, !allowsHidden { throw QueryError("\(name) cannot be filtered by") }
+        if field.hidden, !allowsHidden { throw QueryError("non-filterable field \(QueryError.quote(name))") }
         let column: SQLText = "\(name: alias(of: path)).\(name: name)"
         let manyColumn: SQLText = "\(name: path.many.alias).\(name: name)"
         var operand = Operand(column)

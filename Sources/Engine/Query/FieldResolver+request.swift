@@ -19,7 +19,7 @@ extension FieldResolver {
             keys.append(last)
             guard keys.count == 1 else { return try resolveValue(.nothing, of: last, modifier: modifier) }
             return try resolveValue(parts[1] == "query" ? .query(last) : .header(last), of: last, modifier: modifier)
-        default: throw QueryError("unknown name \(name)")
+        default: throw QueryError("failed to resolve field \(QueryError.quote(name))")
         }
     }
 
@@ -31,9 +31,11 @@ extension FieldResolver {
         let found = reference.find(in: request)
         if modifier == .isset {
             if reference != .nothing { require(.isSet(reference, found != .nothing)) }
-            return .truth(found != .nothing)
+            return .word(found != .nothing)
         }
-        guard modifier == nil || modifier == .lower else { throw QueryError("a request value has no such modifier") }
+        if let modifier, modifier != .lower {
+            throw QueryError("invalid modifier sequence \(name ?? ""):\(modifier.rawValue)")
+        }
         let fill = PlanGuard.fill(of: found)
         if reference != .nothing { require(.fill(reference, fill)) }
         guard fill != .null else { return .null }
@@ -74,7 +76,7 @@ extension FieldResolver {
             switch modifier {
             case .each: return try resolveBodyMembers(field)
             case .length:
-                guard field.isListLike else { throw QueryError("\(name) has no length") }
+                guard field.isListLike else { throw Self.single(field) }
                 let count = request.bodyMembers(name).count
                 require(.bodyCount(name, count))
                 var operand = Operand(SQLText(raw: String(count)))
@@ -123,9 +125,13 @@ extension FieldResolver {
         return operand
     }
 
+    private static func single(_ field: Field) -> QueryError {
+        QueryError("field \(QueryError.quote(field.name)) doesn't support multivalue operations")
+    }
+
     /// `@request.body.field:each`: the members of the body's value.
     private mutating func resolveBodyMembers(_ field: Field) throws(QueryError) -> Operand {
-        guard field.isListLike else { throw QueryError("\(field.name) has no members") }
+        guard field.isListLike else { throw Self.single(field) }
         let source = SQLiteDialect.members(of: .bodyMembers(field.name))
         let join = joins.join("\(joinPrefix)@body.\(field.name):each", on: nil, multiplies: true) { _ in (source, nil) }
         var operand = Operand("\(name: joins.joins[join].alias).\"value\"")
@@ -148,7 +154,9 @@ extension FieldResolver {
         _ field: Field, _ relation: FieldShape.Relation, _ parts: [String]
     ) throws(QueryError) -> Operand {
         guard let target = collection(relation.collectionID) else {
-            throw QueryError("the collection of \(field.name) is missing")
+            throw QueryError(
+                "failed to load collection \(QueryError.quote(relation.collectionID)) from data field \(QueryError.quote(field.name))"
+            )
         }
         let count = min(2, request.bodyIDs(field.name).count)
         require(.idCount(field.name, count))

@@ -63,12 +63,12 @@ struct FieldResolver {
     /// - Parameter name: an identifier as it stands in a filter or sort.
     /// - Throws: when it names nothing that the client may see.
     mutating func resolve(_ name: String) throws(QueryError) -> Operand {
-        guard Self.isAllowed(name) else { throw QueryError("unknown name \(name)") }
+        guard Self.isAllowed(name) else { throw QueryError("failed to resolve field \(QueryError.quote(name))") }
         let parts = name.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false).map {
             String(Substring($0))
         }
         switch parts[0] {
-        case "@collection": return try resolveCollection(parts)
+        case "@collection": return try resolveCollection(name, parts)
         case "@request": return try resolveRequest(name, parts)
         default:
             var path = RecordPath(
@@ -86,11 +86,12 @@ struct FieldResolver {
     }
 
     /// `@collection.NAME.field` or `@collection.NAME:alias.field`: any record of another collection.
-    private mutating func resolveCollection(_ parts: [String]) throws(QueryError) -> Operand {
-        guard parts.count >= 3 else { throw QueryError("incomplete @collection path") }
+    private mutating func resolveCollection(_ path: String, _ parts: [String]) throws(QueryError) -> Operand {
+        guard parts.count >= 3 else { throw QueryError("invalid @collection field path in \(QueryError.quote(path))") }
         let names = parts[1].utf8.split(separator: UInt8(ascii: ":"), maxSplits: 1).map { String(Substring($0)) }
         guard let name = names.first, let collection = collection(name) else {
-            throw QueryError("unknown collection \(parts[1])")
+            throw QueryError(
+                "failed to load collection \(QueryError.quote(parts[1])) from field path \(QueryError.quote(path))")
         }
         let alias = names.count == 2 ? names[1] : ""
         let join = joins.join("\(joinPrefix)@collection:\(collection.id):\(alias)", on: nil, multiplies: true) { _ in
@@ -107,7 +108,11 @@ struct FieldResolver {
     /// Notes that a client's filter reaches into a collection: its list rule must hold for what it finds there.
     mutating func checkAccess(to collection: Collection, join: Int) throws(QueryError) {
         guard !allowsHidden else { return }
-        guard collection.rules.list != nil else { throw QueryError("\(collection.name) has no list rule") }
+        guard collection.rules.list != nil else {
+            throw QueryError(
+                "\(QueryError.quote(collection.name)) fields can be accessed only when allowHiddenFields is enabled or by superusers"
+            )
+        }
         joins.requireListRule(of: collection, for: join)
     }
 
@@ -147,7 +152,7 @@ enum FieldModifierName: String {
         let parts = part.utf8.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
         guard parts.count == 2 else { return (part, nil) }
         guard let modifier = FieldModifierName(rawValue: String(Substring(parts[1]))) else {
-            throw QueryError("unknown modifier in \(part)")
+            throw QueryError("unknown modifier in \(QueryError.quote(part))")
         }
         return (String(Substring(parts[0])), modifier)
     }

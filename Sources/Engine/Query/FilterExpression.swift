@@ -1,3 +1,5 @@
+import Store
+
 /// One side of a comparison, as it was written.
 package indirect enum FilterOperand: Sendable, Hashable {
     /// A field, a path, a macro, `true`, `false` or `null`; which one depends on the collection.
@@ -8,6 +10,25 @@ package indirect enum FilterOperand: Sendable, Hashable {
     case function(String, [FilterOperand])
     /// A text or number whose value is kept elsewhere, by its position there (see `FilterExpression.template`).
     case literal(Int, isText: Bool, isEmpty: Bool)
+
+    /// What an error's text names it by.
+    var literal: String {
+        switch self {
+        case .identifier(let name), .text(let name), .function(let name, _): name
+        case .number(let number): LikePattern.text(of: .real(number))
+        case .literal: ""
+        }
+    }
+
+    /// What an error's text calls its kind.
+    var kind: String {
+        switch self {
+        case .identifier: "identifier"
+        case .function: "function"
+        case .text, .literal(_, isText: true, _): "text"
+        case .number, .literal: "number"
+        }
+    }
 }
 
 /// How the sides of a comparison are compared.
@@ -33,6 +54,21 @@ package struct FilterOperator: Sendable, Hashable {
         case ">=": comparison = .greaterOrEqual
         default: return nil
         }
+    }
+
+    var spelling: String {
+        let plain =
+            switch comparison {
+            case .equal: "="
+            case .notEqual: "!="
+            case .like: "~"
+            case .notLike: "!~"
+            case .less: "<"
+            case .lessOrEqual: "<="
+            case .greater: ">"
+            case .greaterOrEqual: ">="
+            }
+        return matchesAny ? "?" + plain : plain
     }
 
     init(_ comparison: Comparison, matchesAny: Bool = false) {

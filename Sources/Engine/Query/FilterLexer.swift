@@ -49,17 +49,21 @@ struct FilterLexer {
             return .operand(.text(try scanText(quote: byte)))
         case _ where Self.isSign(byte):
             let spelling = scanRun(from: position - 1, while: Self.isSign)
-            guard let sign = FilterOperator(spelling) else { throw QueryError("unknown operator \(spelling)") }
+            guard let sign = FilterOperator(spelling) else {
+                throw QueryError("invalid sign operator \(QueryError.quote(spelling))")
+            }
             return .sign(sign)
         case UInt8(ascii: "&"), UInt8(ascii: "|"):
             let spelling = scanRun(from: position - 1) { $0 == UInt8(ascii: "&") || $0 == UInt8(ascii: "|") }
-            guard spelling == "&&" || spelling == "||" else { throw QueryError("unknown operator \(spelling)") }
+            guard spelling == "&&" || spelling == "||" else {
+                throw QueryError("invalid join operator \(QueryError.quote(spelling))")
+            }
             return .join(isAnd: spelling == "&&")
         case UInt8(ascii: "/"):
             try skipComment()
             return .blank
         default:
-            throw QueryError("unexpected character at \(position - 1)")
+            throw QueryError("unexpected character \(character(at: position - 1))")
         }
     }
 
@@ -72,6 +76,13 @@ struct FilterLexer {
     }
 
     private func string(_ range: Range<Int>) -> String { String(decoding: bytes[range], as: UTF8.self) }
+
+    /// A character in single quotes, for a message.
+    private func character(at position: Int) -> String {
+        let character = String(decoding: bytes[position...].prefix(4), as: UTF8.self).unicodeScalars.first.map(
+            String.init)
+        return "'\(character ?? "")'"
+    }
 
     /// The bytes from `start` on for which `isPart` holds.
     private mutating func scanRun(from start: Int, while isPart: (UInt8) -> Bool) -> String {
@@ -88,7 +99,7 @@ struct FilterLexer {
 
     /// Skips the rest of a comment whose first slash was read.
     private mutating func skipComment() throws(QueryError) {
-        guard read() == UInt8(ascii: "/") else { throw QueryError("a single slash") }
+        guard read() == UInt8(ascii: "/") else { throw QueryError("invalid comment") }
         while let byte = read(), byte != UInt8(ascii: "\n") {}
     }
 
@@ -103,7 +114,7 @@ struct FilterLexer {
             return Self.isDigit(byte)
         }
         guard literal != "-", literal.last != ".", let value = Double(literal) else {
-            throw QueryError("invalid number \(literal)")
+            throw QueryError("invalid number \(QueryError.quote(literal))")
         }
         // Go's conversion gives up on what does not fit into a double.
         return .number(value.isFinite ? value : 0)
@@ -111,6 +122,7 @@ struct FilterLexer {
 
     /// The text after its opening quote, up to and with the closing one.
     private mutating func scanText(quote: UInt8) throws(QueryError) -> String {
+        let start = position - 1
         var result: [UInt8] = []
         var isEscaped = false
         while let byte = read() {
@@ -127,7 +139,7 @@ struct FilterLexer {
             }
             result.append(byte)
         }
-        throw QueryError("text without its closing quote")
+        throw QueryError("invalid quoted text \(QueryError.quote(string(start..<position)))")
     }
 
     private mutating func scanIdentifier(functionDepth: Int) throws(QueryError) -> FilterOperand {
@@ -136,19 +148,21 @@ struct FilterLexer {
         // A NUL that ended the run was consumed, so the parenthesis must be the very next byte of the run.
         let isFunction =
             position == start + name.utf8.count && position < end && bytes[position] == UInt8(ascii: "(")
-        if isFunction, functionDepth <= 0 { throw QueryError("too many functions in functions") }
+        if isFunction, functionDepth <= 0 {
+            throw QueryError("max nested function arguments reached (max: \(QueryLimits.functionDepth))")
+        }
         guard let last = name.utf8.last, last != UInt8(ascii: "."), last != UInt8(ascii: ":"),
             name != "@", name != "_", name != "#"
-        else { throw QueryError("invalid identifier \(name)") }
+        else { throw QueryError("invalid \(isFunction ? "function name" : "identifier") \(QueryError.quote(name))") }
         if isFunction {
             position += 1
-            return .function(name, try scanArguments(functionDepth: functionDepth))
+            return .function(name, try scanArguments(of: name, functionDepth: functionDepth))
         }
         return .identifier(name)
     }
 
     /// The arguments after a function's opening parenthesis. A comma after the last one is allowed.
-    private mutating func scanArguments(functionDepth: Int) throws(QueryError) -> [FilterOperand] {
+    private mutating func scanArguments(of name: String, functionDepth: Int) throws(QueryError) -> [FilterOperand] {
         var arguments: [FilterOperand] = []
         var expectsComma = false
         while let byte = read() {
@@ -159,7 +173,10 @@ struct FilterLexer {
                 continue
             }
             let isComma = byte == UInt8(ascii: ",")
-            guard isComma == expectsComma else { throw QueryError("misplaced comma in a function's arguments") }
+            guard isComma == expectsComma else {
+                let problem = isComma ? "unexpected comma" : "expected comma after the last argument"
+                throw QueryError("\(problem) in function \(QueryError.quote(name))")
+            }
             expectsComma = !isComma
             if isComma { continue }
             if Self.startsIdentifier(byte) {
@@ -169,10 +186,12 @@ struct FilterLexer {
             } else if byte == UInt8(ascii: "'") || byte == UInt8(ascii: "\"") {
                 arguments.append(.text(try scanText(quote: byte)))
             } else {
-                throw QueryError("unexpected character in a function's arguments")
+                throw QueryError(
+                    "unsupported argument character \(character(at: position - 1)) in function \(QueryError.quote(name))"
+                )
             }
         }
-        throw QueryError("function without its closing parenthesis")
+        throw QueryError("invalid or incomplete function \(QueryError.quote(name)) (expected ')')")
     }
 
     /// Finds the end of a group whose opening parenthesis was read.
@@ -189,7 +208,7 @@ struct FilterLexer {
             default: break
             }
         }
-        throw QueryError("group without its closing parenthesis")
+        throw QueryError("invalid formatted group - missing \(open) closing bracket(s)")
     }
 
     static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 || byte == 0x0A }

@@ -13,6 +13,18 @@ struct FilterParser {
         var left: FilterOperand?
         var sign: FilterOperator?
         var terms: [(isAnd: Bool, node: Node)] = []
+
+        /// Another token than the one that has its turn.
+        func unexpected(_ literal: String, _ kind: String) -> QueryError {
+            let wanted =
+                switch step {
+                case .left: "left operand (identifier, function, text or number)"
+                case .sign: "a sign operator"
+                case .right: "right operand (identifier, function text or number)"
+                case .join: "&& or ||"
+                }
+            return QueryError("expected \(wanted), got \(QueryError.quote(literal)) (\(kind))")
+        }
     }
 
     private var lexer: FilterLexer
@@ -31,7 +43,10 @@ struct FilterParser {
             switch try lexer.next() {
             case .blank: continue
             case .end:
-                guard frame.step == .join else { throw QueryError("empty or incomplete expression") }
+                guard frame.step == .join else {
+                    let isEmpty = frame.terms.isEmpty && frame.left == nil
+                    throw QueryError(isEmpty ? "empty filter expression" : "invalid or incomplete filter expression")
+                }
                 let node = Self.combine(frame.terms)
                 guard var parent = stack.popLast() else {
                     guard Self.depth(node) <= QueryLimits.groupDepth else { throw QueryError("too many nested groups") }
@@ -55,18 +70,18 @@ struct FilterParser {
                     frame.step = .sign
                 } else if frame.step == .right, let left = frame.left, let sign = frame.sign {
                     comparisons += 1
-                    guard comparisons <= limit else { throw QueryError("more than \(limit) comparisons") }
+                    guard comparisons <= limit else { throw QueryError("max filter expressions limit reached") }
                     frame.terms.append((frame.isAnd, .comparison(left, sign, operand)))
                     frame.step = .join
                 } else {
-                    throw QueryError("unexpected operand")
+                    throw frame.unexpected(operand.literal, operand.kind)
                 }
             case .sign(let sign):
-                guard frame.step == .sign else { throw QueryError("unexpected operator") }
+                guard frame.step == .sign else { throw frame.unexpected(sign.spelling, "sign") }
                 frame.sign = sign
                 frame.step = .right
             case .join(let isAnd):
-                guard frame.step == .join else { throw QueryError("unexpected && or ||") }
+                guard frame.step == .join else { throw frame.unexpected(isAnd ? "&&" : "||", "join") }
                 frame.isAnd = isAnd
                 frame.step = .left
             }

@@ -52,6 +52,13 @@ struct Operand {
         return operand
     }
 
+    /// SQL's word for a truth, which after `IS NOT` asks whether a value is true at all, not whether it is 1.
+    static func word(_ value: Bool) -> Operand {
+        var operand = Operand(value ? "TRUE" : "FALSE")
+        operand.knowledge = .truth
+        return operand
+    }
+
     /// A single `?`.
     static func parameter(_ parameter: PlanParameter, isEmpty: Bool) -> Operand {
         var operand = Operand(SQLText(parameter))

@@ -74,7 +74,12 @@ struct PlanBuilder {
         switch key.kind {
         case .list:
             sql = "SELECT \(distinct)\(columns) \(from)\(parts.filter)"
-            if !planner.sorts.isEmpty { sql += " ORDER BY \(planner.sorts.map(\.sql).joined(separator: ", "))" }
+            if !planner.sorts.isEmpty {
+                sql += " ORDER BY \(planner.sorts.map(\.sql).joined(separator: ", "))"
+            } else if !planner.joins.joins.isEmpty, !collection.isView {
+                // PocketBase removes the duplicates of its joins along the primary key, and so answers in its order.
+                sql += " ORDER BY \(id)"
+            }
             sql += " LIMIT \(.extra(0)) OFFSET \(.extra(1))"
             let counted = planner.plan(withSorts: false)
             // Only a view may return a record twice.

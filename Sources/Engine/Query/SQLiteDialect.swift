@@ -47,6 +47,14 @@ enum SQLiteDialect {
     /// A value inside a column's JSON document; what is not JSON is taken as a text.
     /// - Parameter path: keys and positions; letters, digits and underscores only.
     static func extract(_ column: SQLText, path: [String]) -> SQLText {
+        if path.isEmpty {
+            // A column without a type of its own holds numbers as such; they are documents of their own.
+            return """
+                (CASE WHEN typeof(\(column)) IN ('integer', 'real') THEN \(column) \
+                WHEN json_valid(\(column)) THEN json_extract(\(column), '$') \
+                ELSE json_extract(json_object('pb', \(column)), '$.pb') END)
+                """
+        }
         var text = ""
         for key in path { text += Int(key) != nil ? "[\(key)]" : ".\(key)" }
         return """

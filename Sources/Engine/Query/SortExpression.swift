@@ -11,7 +11,7 @@ package struct SortExpression: Sendable, Equatable {
     package init(parsing text: String) throws(QueryError) {
         var keys: [Key] = []
         for part in text.utf8.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false) {
-            guard keys.count < QueryLimits.sortKeys else { throw QueryError("too many sort keys") }
+            guard keys.count < QueryLimits.sortKeys else { throw QueryError("max sort expressions limit reached") }
             var name = Substring(part)
             while let first = name.unicodeScalars.first, first.properties.isWhitespace {
                 name.unicodeScalars.removeFirst()
@@ -19,7 +19,9 @@ package struct SortExpression: Sendable, Equatable {
             while let last = name.unicodeScalars.last, last.properties.isWhitespace { name.unicodeScalars.removeLast() }
             let isDescending = name.utf8.first == UInt8(ascii: "-")
             if isDescending || name.utf8.first == UInt8(ascii: "+") { name.unicodeScalars.removeFirst() }
-            guard name.utf8.count <= QueryLimits.sortKeyLength else { throw QueryError("sort key is too long") }
+            guard name.utf8.count <= QueryLimits.sortKeyLength else {
+                throw QueryError("max sort field length limit reached")
+            }
             keys.append(Key(name: String(name), isDescending: isDescending))
         }
         self.keys = keys
