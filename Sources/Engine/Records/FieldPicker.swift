@@ -89,12 +89,10 @@ package struct FieldPicker: Sendable {
     }
 
     private static func modifier(_ text: String) throws -> Modifier {
-        guard let open = text.firstIndex(of: "("), text.hasSuffix(")") else {
-            throw ServiceError.badRequest()
-        }
-        let name = trimmed(String(text[..<open]))
-        let arguments = text[text.index(after: open)...].dropLast().split(separator: ",").map { trimmed(String($0)) }
-        guard name == "excerpt", (1...2).contains(arguments.count), let max = Int(arguments[0]), max > 0 else {
+        // Parentheses, commas and spaces only part the words, wherever they stand; so it is in PocketBase.
+        let words = text.split { "(), ".contains($0) }.map { trimmed(String($0)) }.filter { !$0.isEmpty }
+        let arguments = words.dropFirst().map { $0 }
+        guard words.first == "excerpt", (1...2).contains(arguments.count), let max = Int(arguments[0]), max > 0 else {
             throw ServiceError.badRequest()
         }
         return .excerpt(

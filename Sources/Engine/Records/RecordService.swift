@@ -106,7 +106,8 @@ package struct RecordService {
             writer.endArray()
         }
         writer.key("page")
-        writer.int(options.page)
+        // What is picked from goes through JSON once more in PocketBase, where every number is a double.
+        if options.fields.isEmpty { writer.int(options.page) } else { writer.double(Double(options.page)) }
         writer.key("perPage")
         writer.int(options.perPage)
         writer.key("totalItems")

@@ -39,6 +39,7 @@ package enum RowReader {
         case (.integer, .number): return .number(Double(statement.int(column)))
         case (.real, .number): return .number(statement.double(column))
         case (.integer, .json): return .json(String(statement.int(column)))
+        case (.real, .json): return .json(documentText(statement.double(column)))
         case (.integer, _): return field.instance.normalise(.number(Double(statement.int(column))))
         case (.real, _): return field.instance.normalise(.number(statement.double(column)))
         case (.text, _), (.blob, _): return field.instance.normalise(.text(statement.text(column)))
@@ -108,6 +109,28 @@ package enum RowReader {
     private static func isDate(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
         if bytes.isEmpty { return true }
         return bytes.count == 24 && bytes[4] == 45 && bytes[10] == 32 && bytes[19] == 46 && bytes[23] == 90
+    }
+
+    /// A number of a JSON column as PocketBase shows it: the shortest digits, with an exponent from a million on and
+    /// below a ten thousandth.
+    private static func documentText(_ value: Double) -> String {
+        guard value.isFinite else { return "null" }
+        if value == 0 || (value.magnitude >= 1e-4 && value.magnitude < 1e6) { return JSON.number(value).serialized() }
+        let parts = value.magnitude.description.split(separator: "e")
+        let mantissa = parts[0].split(separator: ".")
+        let whole = mantissa[0].drop { $0 == "0" }
+        let fraction = mantissa.count > 1 ? mantissa[1] : ""
+        var exponent = (parts.count > 1 ? Int(parts[1]) ?? 0 : 0) + whole.count - 1
+        var digits = whole + fraction
+        while digits.first == "0" {
+            digits.removeFirst()
+            exponent -= 1
+        }
+        while digits.count > 1, digits.last == "0" { digits.removeLast() }
+        let power = String(exponent.magnitude)
+        let sign = value.sign == .minus ? "-" : ""
+        let rest = digits.count > 1 ? "." + digits.dropFirst() : ""
+        return "\(sign)\(digits.prefix(1))\(rest)e\(exponent < 0 ? "-" : "+")\(power.count < 2 ? "0" : "")\(power)"
     }
 
     private static func isJSON(_ text: String) -> Bool {
