@@ -13,6 +13,8 @@ package final class Engine: Sendable {
         package var queryTimeout: Int
         /// Whether this process copies the write-ahead logs into the databases; false beside a server on the folder.
         package var checkpoints = true
+        /// Where a file is written for each change of a collection by a request; nil for none.
+        package var automigrations: String?
         /// Threads for hooks, password hashes and slow reads.
         package var workerThreads: Int
 
@@ -38,6 +40,8 @@ package final class Engine: Sendable {
     package let logs: LogWriter
     package let crons: CronScheduler
     package let limiter = RateLimiter()
+    /// Writes migrations of what requests change; nil when the operator wants none.
+    package let automigration: Automigration?
     private let current: Mutex<Schema>
     private let lock: DirectoryLock?
     private let watch = OtherWriters()
@@ -55,6 +59,7 @@ package final class Engine: Sendable {
         self.fieldTypes = fieldTypes
         self.hooks = hooks
         self.lock = lock
+        automigration = configuration.automigrations.map { Automigration(folder: $0) }
         let (data, auxiliary) = try Self.open(configuration, fieldTypes)
         let settings = SettingsStore()
         let isStored = try data.read { try settings.load($0, encryptionKey: configuration.encryptionKey) }
@@ -145,6 +150,12 @@ package final class Engine: Sendable {
         }
         transaction.afterCommit { self.put(changed) }
         return result
+    }
+
+    /// Has the collections as a transaction leaves them be in force after its commit, whoever changed them.
+    package func readCollections(in transaction: Transaction) throws {
+        let schema = try SchemaLoader(types: fieldTypes).load(transaction.connection, version: schema.version)
+        transaction.afterCommit { self.put(schema) }
     }
 
     /// Puts collections in force, under a version of their own.

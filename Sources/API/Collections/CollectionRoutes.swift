@@ -52,7 +52,9 @@ package struct CollectionRoutes: Sendable {
                     exchange.request,
                     .badRequest("Failed to load the collection type data due to invalid formatting.")))
             exchange.write(.badRequest("Failed to create collection.")) { transaction in
-                try exchange.engine.changeCollections(in: transaction) { try $0.create(body) }
+                let created = try exchange.engine.changeCollections(in: transaction) { try $0.create(body) }
+                try exchange.engine.automigration?.record(from: nil, to: created, in: transaction)
+                return created
             } then: {
                 exchange.json(CollectionCodec.json($0))
             }
@@ -65,10 +67,12 @@ package struct CollectionRoutes: Sendable {
             guard exchange.engine.schema.collection(name) != nil else { throw ServiceError.notFound() }
             let body = try body(exchange)
             exchange.write(.badRequest("Failed to update collection.")) { transaction in
-                try exchange.engine.changeCollections(in: transaction) { store in
+                let (old, new) = try exchange.engine.changeCollections(in: transaction) { store in
                     guard let collection = store.schema.collection(name) else { throw ServiceError.notFound() }
-                    return try store.update(collection, body)
+                    return (collection, try store.update(collection, body))
                 }
+                try exchange.engine.automigration?.record(from: old, to: new, in: transaction)
+                return new
             } then: {
                 exchange.json(CollectionCodec.json($0))
             }
@@ -80,12 +84,14 @@ package struct CollectionRoutes: Sendable {
         let engine = exchange.engine
         guard engine.schema.collection(name) != nil else { return exchange.fail(ServiceError.notFound()) }
         exchange.write(.badRequest("Failed to delete collection")) { transaction in
-            try engine.changeCollections(in: transaction) { store in
+            let deleted = try engine.changeCollections(in: transaction) { store in
                 guard let collection = store.schema.collection(name) else { throw ServiceError.notFound() }
                 do throws(CollectionError) {
                     try store.delete(collection)
                 } catch { throw store.deleteFailure(collection, error) }
+                return collection
             }
+            try engine.automigration?.record(from: deleted, to: nil, in: transaction)
         } then: {
             exchange.noContent()
         }

@@ -1,11 +1,11 @@
 import JSON
 
 /// The collections that a new folder has.
-struct SystemCollections {
+package struct SystemCollections {
     let types: FieldTypeRegistry
 
     /// The field types without which no folder can be made.
-    static let requiredTypes = ["autodate", "bool", "email", "file", "password", "text"]
+    package static let requiredTypes = ["autodate", "bool", "email", "file", "password", "text"]
 
     /// In the order in which they are made; their rowids follow from it.
     var all: [CollectionDraft] {
