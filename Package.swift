@@ -96,7 +96,7 @@ let package = Package(
         .executableTarget(
             name: "Host",
             dependencies: [
-                "Roost", "PluginHost", "WebServer", "JSON", "CMalloc",
+                "Roost", "PluginHost", "Engine", "WebServer", "JSON", "CMalloc",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict

@@ -1,48 +1,85 @@
 import ArgumentParser
 
-/// The program: `roost serve`, `roost plugin …`, and the commands that plugins bring.
+/// The program: its own commands, and those that plugins bring.
 struct RoostCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "roost",
         abstract: "A backend in one process: SQLite with a REST API, made of plugins.",
-        discussion: "Plugins add commands of their own, among them `roost superuser`; see `roost plugin list`.",
+        discussion: """
+            Plugins add commands of their own; see `roost plugin list`. A command exits with 0 when it did what it says, \
+            and with 1 otherwise. All may be used while a server runs on the same data folder.
+            """,
         version: "roost version \(Program.version)",
-        subcommands: [ServeCommand.self, PluginsCommand.self])
+        subcommands: [
+            ServeCommand.self, SuperuserCommand.self, MigrateCommand.self, DoctorCommand.self, PluginsCommand.self,
+            VersionCommand.self, CompletionCommand.self,
+        ])
 }
 
-/// Flags that every command knows, named as PocketBase names them.
-struct GlobalOptions: ParsableArguments {
-    @Option(name: .customLong("dir"), help: "The data folder.")
-    var dataDirectory: String = "pb_data"
+/// `roost version`
+struct VersionCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "version", abstract: "Print the version.")
+    @OptionGroup var global: GlobalOptions
+    @Flag(name: .customLong("json"), help: "Print JSON.") var isJSON = false
 
-    @Option(
-        name: .customLong("pluginsDir"),
-        help: "The folder of installed plugins (default: pb_plugins beside the data folder).")
-    var pluginsDirectory: String?
+    func run() {
+        Terminal.line(
+            isJSON ? #"{"name":"roost","version":"\#(Program.version)"}"# : "roost version \(Program.version)")
+    }
+}
 
-    @Option(
-        name: .customLong("encryptionEnv"),
-        help: "The environment variable with the 32 characters that encrypt the settings.")
-    var encryptionEnvironment: String = ""
+/// `roost completion bash`
+struct CompletionCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "completion", abstract: "Print a script that completes commands and flags in a shell.",
+        discussion: """
+            bash:  roost completion bash > /etc/bash_completion.d/roost
+            zsh:   roost completion zsh > ~/.zsh/completion/_roost (a folder of $fpath)
+            fish:  roost completion fish > ~/.config/fish/completions/roost.fish
+            """)
+    @Argument(help: "bash, zsh or fish.") var shell: String
 
-    @Option(name: .customLong("queryTimeout"), help: "Seconds that a query may take.")
-    var queryTimeout: Int = 30
+    func run() throws {
+        guard let shell = CompletionShell(rawValue: shell) else {
+            throw ValidationError("There are scripts for bash, zsh and fish, not for \"\(shell)\".")
+        }
+        Terminal.line(RoostCommand.completionScript(for: shell))
+    }
+}
 
-    @Option(
-        name: .customLong("publicDir"), help: "The folder of static files (default: pb_public beside the data folder).")
-    var publicDirectory: String?
+/// Stands in help texts and completions for the command that the plugin for sign-in brings and runs.
+struct SuperuserCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "superuser", abstract: "Manage superusers.",
+        subcommands: [Create.self, Delete.self, IPs.self, OTP.self, Update.self, Upsert.self])
 
-    @Option(
-        name: .customLong("indexFallback"),
-        help: "Whether the public folder's index.html answers for files that are not there.")
-    var indexFallback = true
-
-    @Flag(name: .customLong("dev"), help: "Print log lines to the terminal.")
-    var isDevelopment = false
-
-    @Flag(name: .customLong("safe-mode"), help: "Load only the plugins that come with roost.")
-    var safeMode = false
-
-    @Flag(name: .customLong("retry-plugins"), help: "Load plugins again that crashed an earlier start.")
-    var retryPlugins = false
+    struct Create: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Make a new superuser.")
+        @Argument var email: String
+        @Argument var password: String
+    }
+    struct Delete: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Delete a superuser.")
+        @Argument var email: String
+    }
+    struct IPs: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "ips", abstract: "Set from which addresses superusers are let in.")
+        @Argument var addresses: [String] = []
+    }
+    struct OTP: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "otp", abstract: "Make a one-time password for a superuser.")
+        @Argument var email: String
+    }
+    struct Update: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Change the password of a superuser.")
+        @Argument var email: String
+        @Argument var password: String
+    }
+    struct Upsert: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Make a superuser, or change its password.")
+        @Argument var email: String
+        @Argument var password: String
+    }
 }

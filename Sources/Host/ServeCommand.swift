@@ -7,40 +7,65 @@ import WebServer
 
 /// `roost serve`
 struct ServeCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "serve", abstract: "Start the server.")
+    static let configuration = CommandConfiguration(
+        commandName: "serve",
+        abstract: "Start the server (at 127.0.0.1:8090 unless told otherwise).")
 
     @OptionGroup var global: GlobalOptions
 
-    @Option(name: .customLong("http"), help: "The address to listen on.")
-    var http: String = "127.0.0.1:8090"
+    @Option(
+        name: .customLong("http"),
+        help: "The address to listen on (default: 127.0.0.1:8090, or 0.0.0.0:80 when domains are given).")
+    var http: ListenAddress?
 
-    @Option(name: .customLong("origins"), help: "Allowed CORS origins, separated by commas.")
-    var origins: String = "*"
+    @Option(
+        name: .customLong("https"),
+        help: "The address to listen on with TLS (default: none, or 0.0.0.0:443 when domains are given).")
+    var https: ListenAddress?
+
+    @Option(name: .customLong("origins"), help: "Allowed CORS origins, separated by commas (default: *).")
+    var origins: [String] = []
 
     @Option(name: .customLong("loops"), help: "Event loops (default: one per core).")
     var loops: Int = 0
 
+    @Argument(help: "The domains that the server is reached at, for TLS.")
+    var domains: [String] = []
+
+    func validate() throws {
+        if loops < 0 { throw ValidationError("--loops cannot be negative.") }
+        if https != nil || !domains.isEmpty {
+            throw ValidationError(
+                "roost does not get certificates by itself: let a reverse proxy terminate TLS, and leave --https and the "
+                    + "domains out.")
+        }
+    }
+
     mutating func run() throws {
-        guard let colon = http.lastIndex(of: ":"), let port = Int(http[http.index(after: colon)...]),
-            (0...65535).contains(port)
-        else { throw ValidationError("--http needs an address such as 127.0.0.1:8090, not \"\(http)\".") }
-        var configuration = try global.serverConfiguration()
-        configuration.host = String(http[..<colon])
-        configuration.port = port
+        let address = http ?? ListenAddress("127.0.0.1", 8090)
+        var configuration = global.serverConfiguration
+        configuration.host = address.host
+        configuration.port = address.port
         configuration.loops = loops
-        configuration.origins = origins.split(separator: ",").map(String.init)
+        let allowed = origins.flatMap { $0.split(separator: ",").map(String.init) }
+        if !allowed.isEmpty { configuration.origins = allowed }
         let server: Server
         do {
             server = try Server(configuration)
         } catch { Program.fail(error) }
         for line in server.report.lines { Terminal.error("Plugin: \(line)") }
         do {
+            for line in try server.applyMigrations() { Terminal.error(line) }
+            for line in server.warnAboutHooks() { Terminal.error(line) }
             let addresses = try server.start()
-            let shown = addresses.first.map { "http://\($0)" } ?? "http://\(http)"
+            let shown = addresses.first.map { "http://\($0)" } ?? "http://\(address.host):\(address.port)"
             Terminal.line("Server started at \(shown)")
             Terminal.line("├─ REST API:  \(shown)/api/")
             Terminal.line("└─ Dashboard: \(shown)/_/")
-        } catch { Program.fail(error) }
+        } catch {
+            server.stop()
+            Program.fail(error)
+        }
         if !server.hasSuperuser {
             Terminal.line(
                 "\n(!) There is no superuser yet. Make one with: roost superuser upsert EMAIL PASSWORD --dir \(configuration.dataDirectory)"

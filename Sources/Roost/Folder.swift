@@ -6,13 +6,15 @@ enum Folder {
         let description: String
     }
 
-    /// A folder of a name in the one that a folder is in.
+    /// The path of a folder beside another one.
     static func beside(_ path: String, _ name: String) -> String {
-        let resolved = realpath(path, nil)
-        defer { free(resolved) }
-        let parts = resolved.map { String(cString: $0) } ?? path
-        let parent = parts.lastIndex(of: "/").map { String(parts[..<$0]) } ?? "."
-        return parent + "/" + name
+        var path = path[...]
+        while path.count > 1, path.last == "/" { path.removeLast() }
+        guard let slash = path.lastIndex(of: "/") else {
+            return path == "." || path == ".." ? "\(path)/../\(name)" : name
+        }
+        let last = path[path.index(after: slash)...]
+        return last == "." || last == ".." ? "\(path)/../\(name)" : path[...slash] + name
     }
 
     /// Makes a folder and those above it.
@@ -28,5 +30,21 @@ enum Folder {
         guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
             throw Failure(description: "\(path) is not a folder.")
         }
+    }
+}
+
+extension Folder {
+    /// The names in a folder; empty when there is none.
+    static func names(in path: String) -> [String] {
+        guard let directory = opendir(path) else { return [] }
+        defer { closedir(directory) }
+        var names: [String] = []
+        while let entry = readdir(directory) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if name != "." && name != ".." { names.append(name) }
+        }
+        return names
     }
 }

@@ -33,6 +33,12 @@ package final class Server: Sendable {
         package var queryTimeout = 30
         /// False for a command, which may run beside a server on the same folder.
         package var isServer = true
+        /// nil: `pb_migrations` beside the data folder.
+        package var migrationsDirectory: String?
+        /// Whether a migration is written for each change of a collection by a request.
+        package var automigrates = false
+        /// nil: `pb_hooks` beside the data folder.
+        package var hooksDirectory: String?
         package var safeMode = false
         package var retryPlugins = false
         /// The folder of the static files; nil: `pb_public` beside the data folder.
@@ -70,6 +76,7 @@ package final class Server: Sendable {
         engineConfiguration.encryptionKey = configuration.encryptionKey
         engineConfiguration.queryTimeout = configuration.queryTimeout
         engineConfiguration.checkpoints = lock != nil
+        engineConfiguration.automigrations = configuration.automigrates ? configuration.migrationsFolder : nil
         let engine = try Engine(
             configuration: engineConfiguration, fieldTypes: plugins.fieldTypes, hooks: HookRegistry(), lock: lock)
         self.engine = engine

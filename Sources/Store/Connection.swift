@@ -41,6 +41,9 @@ package final class Connection: @unchecked Sendable {
     private var currentInterrupt: InterruptHandle?
     private var isClosed = false
 
+    /// The version of SQLite.
+    package static var libraryVersion: String { String(cString: sqlite3_libversion()) }
+
     /// Done before the first connection of the process.
     private static let libraryConfiguration: Int32 = roost_sqlite_leave_out_statistics()
 

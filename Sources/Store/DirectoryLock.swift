@@ -39,6 +39,15 @@ package final class DirectoryLock: Sendable {
 
     deinit { close(descriptor) }
 
+    /// Whether a process has the right, and which one as far as it is known. Nothing is written.
+    package static func holder(of path: String) -> (isHeld: Bool, process: Int32?) {
+        let opened = open(path + "/" + fileName, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+        guard opened >= 0 else { return (false, nil) }
+        defer { close(opened) }
+        if flock(opened, LOCK_SH | LOCK_NB) == 0 { return (false, nil) }
+        return (errno == EWOULDBLOCK, owner(opened))
+    }
+
     private static func owner(_ descriptor: Int32) -> Int32? {
         var bytes = [UInt8](repeating: 0, count: 16)
         let count = pread(descriptor, &bytes, bytes.count, 0)
