@@ -11,13 +11,13 @@ enum FileToken {
         else { throw ServiceError(status: 500, message: "Failed to generate file token") }
         var claims = JSONWriter(capacity: 160, options: .init(htmlEscape: true))
         claims.beginObject()
-        claims.key("collectionId" as StaticString)
+        claims.key(plain: "collectionId")
         claims.string(record.collectionID)
-        claims.key("exp" as StaticString)
+        claims.key(plain: "exp")
         claims.int(Int64(time(nil)) + Int64(options["duration"]?.intValue ?? 0))
-        claims.key("id" as StaticString)
+        claims.key(plain: "id")
         claims.string(record.id)
-        claims.key("type" as StaticString)
+        claims.key(plain: "type")
         claims.string("file")
         claims.endObject()
         let key = record.text("tokenKey") + secret

@@ -1,4 +1,5 @@
 package import Store
+import Glibc
 import JSON
 import Synchronization
 
@@ -98,6 +99,8 @@ package final class Engine: Sendable {
         var options = Database.Configuration()
         options.checkpoints = configuration.checkpoints
         options.queryTimeout = UInt64(max(configuration.queryTimeout, 1)) * 1_000_000_000
+        // Reads on workers are those that take long; more of them than twice the processors only slow each other.
+        options.maxReaders = min(8, max(4, 2 * sysconf(Int32(_SC_NPROCESSORS_ONLN))))
         let data = try Database(path: configuration.dataDirectory + "/data.db", configuration: options)
         var small = options
         small.maxReaders = 4

@@ -6,9 +6,9 @@
 ///
 ///     var writer = JSONWriter()
 ///     writer.beginObject()
-///     writer.key("id")
+///     writer.key(plain: "id")
 ///     writer.string("abc")
-///     writer.key("total")
+///     writer.key(plain: "total")
 ///     writer.int(3)
 ///     writer.endObject()
 ///     writer.bytes    // {"id":"abc","total":3}
@@ -82,9 +82,9 @@ public struct JSONWriter: Sendable {
         colon()
     }
 
-    /// Writes a key that is known to need no escaping.
+    /// Writes a key that is known to need no escaping. Named apart, because a literal would be a `String` otherwise.
     @inline(__always)
-    public mutating func key(_ key: StaticString) {
+    public mutating func key(plain key: StaticString) {
         separate(room: key.utf8CodeUnitCount + 2)
         buffer.put(0x22)
         buffer.put(key.utf8Start, key.utf8CodeUnitCount)

@@ -129,6 +129,7 @@ package final class Server: Sendable {
         options.host = configuration.host
         options.port = configuration.port
         options.loops = configuration.loops
+        options.prepareLoop = { ThreadLoans.neverWait() }
         options.errorResponse = Services.errorResponse
         options.onResponse = { [services] request, status, _, duration in services.log(request, status, duration) }
         let server = WebServer(configuration: options, router: router)

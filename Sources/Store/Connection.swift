@@ -35,6 +35,9 @@ package final class Connection: @unchecked Sendable {
     /// For whoever wants to keep something as long as the connection lives, such as caches of the engine.
     package var userData: AnyObject?
 
+    /// Which of the pool's generations it belongs to.
+    var generation = 0
+
     let handle: OpaquePointer
     let progress: UnsafeMutablePointer<ProgressState>
     private var cache: StatementCache

@@ -20,7 +20,8 @@ package final class Database: Sendable {
 
     /// Settings of a database.
     package struct Configuration: Sendable {
-        /// The most reading connections at a time.
+        /// The most reading connections at a time, not counting those of event loops. More than the processors can
+        /// use cost memory and slow each other.
         package var maxReaders = 8
         /// How many readers stay open when nothing happens.
         package var idleReaders = 2
@@ -31,9 +32,9 @@ package final class Database: Sendable {
         /// When a commit counts as done.
         package var synchronous = Synchronous.full
         /// The largest page cache of the writer, in KiB.
-        package var writerCacheKiB = 16_000
+        package var writerCacheKiB = 6_000
         /// The largest page cache of each reader, in KiB.
-        package var readerCacheKiB = 2_000
+        package var readerCacheKiB = 1_000
         /// How many statements each connection keeps prepared.
         package var statementCacheSize = 256
         /// How much of the file is mapped into memory, in bytes; 0 for none.
@@ -109,7 +110,9 @@ package final class Database: Sendable {
         let limits = Writer.Limits(
             batchSize: max(1, configuration.maxBatchSize), batchTime: configuration.maxBatchTime,
             queueLength: configuration.maxQueuedWrites, checkpoints: configuration.checkpoints)
-        writer = try Writer(connection, limits: limits) { pool.shrink(keeping: configuration.idleReaders) }
+        writer = try Writer(
+            connection, limits: limits, onIdle: { pool.shrink(keeping: configuration.idleReaders) },
+            onNewStatistics: { pool.renew() })
     }
 
     deinit { close() }

@@ -8,13 +8,17 @@ final class ReaderPool: @unchecked Sendable {
     private let monitor = Monitor()
     private var idle: [Connection] = []
     private var lent = 0
+    /// Lent beyond the limit.
+    private var uncounted = 0
     private var waiting = 0
     /// The fewest connections that were idle since the last shrinking: so many were not needed.
     private var spare = 0
     private var isClosed = false
+    /// How often the connections were renewed.
+    private var generation = 0
 
     /// - Parameters:
-    ///   - limit: the most connections at a time.
+    ///   - limit: the most connections at a time, not counting those of threads that must not wait (`ThreadLoans`).
     ///   - waitLimit: how long to wait for one, in nanoseconds.
     ///   - open: opens one.
     init(limit: Int, waitLimit: UInt64, open: @escaping @Sendable () throws -> Connection) {
@@ -23,48 +27,73 @@ final class ReaderPool: @unchecked Sendable {
         self.open = open
     }
 
-    /// Takes a connection, waiting for one if all are lent.
+    /// Takes a connection, waiting for one if all are lent. It is to be given back on the same thread.
     func take() throws -> Connection {
+        let isCounted = ThreadLoans.begin()
+        do {
+            return try take(isCounted: isCounted)
+        } catch {
+            _ = ThreadLoans.end()
+            throw error
+        }
+    }
+
+    private func take(isCounted: Bool) throws -> Connection {
         let reused: Connection? = try monitor.withLock {
             var deadline: UInt64 = 0
             while true {
                 if isClosed { throw StoreError.closed }
-                if let connection = idle.popLast() {
-                    lent += 1
+                if !isCounted || lent < limit {
+                    lent += isCounted ? 1 : 0
+                    uncounted += isCounted ? 0 : 1
+                    let connection = idle.popLast()
                     spare = min(spare, idle.count)
                     return connection
-                }
-                if lent < limit {
-                    lent += 1
-                    spare = 0
-                    return nil
                 }
                 if deadline == 0 { deadline = monotonicNanoseconds() + waitLimit }
                 waiting += 1
                 let isInTime = monitor.wait(until: deadline)
                 waiting -= 1
-                if !isInTime, idle.isEmpty { throw StoreError.overloaded("no reader became free in time") }
+                if !isInTime, lent >= limit { throw StoreError.overloaded("no reader became free in time") }
             }
         }
         if let reused { return reused }
         do {
-            return try open()
+            let generation = monitor.withLock { self.generation }
+            let connection = try open()
+            connection.generation = generation
+            return connection
         } catch {
-            monitor.withLock {
-                lent -= 1
-                monitor.signal()
-            }
+            monitor.withLock { endLoan(isCounted) }
             throw error
         }
     }
 
     func giveBack(_ connection: Connection) {
         connection.endLoan()
+        let isCounted = ThreadLoans.end()
         monitor.withLock {
-            lent -= 1
-            if !isClosed { idle.append(connection) }
-            if waiting > 0 || isClosed { monitor.broadcast() }
+            if !isClosed, connection.generation == generation { idle.append(connection) }
+            endLoan(isCounted)
         }
+    }
+
+    /// With the lock held.
+    private func endLoan(_ isCounted: Bool) {
+        if isCounted { lent -= 1 } else { uncounted -= 1 }
+        if waiting > 0 || isClosed { monitor.broadcast() }
+    }
+
+    /// Has every connection opened anew before its next loan.
+    func renew() {
+        var closing: [Connection] = []
+        monitor.withLock {
+            generation += 1
+            closing = idle
+            idle = []
+            spare = 0
+        }
+        closing.removeAll()
     }
 
     /// Gives back memory: closes the connections that were not used since the last call, but for a few, and empties
@@ -89,7 +118,7 @@ final class ReaderPool: @unchecked Sendable {
             isClosed = true
             monitor.broadcast()
             let deadline = monotonicNanoseconds() + waitLimit
-            while lent > 0, monitor.wait(until: deadline) {}
+            while lent + uncounted > 0, monitor.wait(until: deadline) {}
             closing = idle
             idle = []
         }

@@ -22,6 +22,8 @@ final class Writer: @unchecked Sendable {
     private let connection: Connection
     private let limits: Limits
     private let onIdle: @Sendable () -> Void
+    private let onNewStatistics: @Sendable () -> Void
+    private var statistics = PlannerStatistics()
 
     private let monitor = Monitor()
     private var queue: [WriteJob] = []
@@ -52,11 +54,20 @@ final class Writer: @unchecked Sendable {
     private static let idleTimeLimit: UInt64 = 60_000_000_000
 
     /// Starts the thread. The connection belongs to it from now on.
-    init(_ connection: Connection, limits: Limits, onIdle: @escaping @Sendable () -> Void) throws(StoreError) {
+    ///
+    /// - Parameters:
+    ///   - onIdle: called when nothing was written for a while.
+    ///   - onNewStatistics: called when connections opened before plan by statistics that are out of date.
+    init(
+        _ connection: Connection, limits: Limits, onIdle: @escaping @Sendable () -> Void,
+        onNewStatistics: @escaping @Sendable () -> Void
+    ) throws(StoreError) {
         self.connection = connection
         self.limits = limits
         if !limits.checkpoints { _ = roost_sqlite_keep_log_on_close(connection.handle) }
         self.onIdle = onIdle
+        self.onNewStatistics = onNewStatistics
+        if limits.checkpoints { _ = statistics.refresh(connection) }
         thread = .allocate(capacity: 1)
         thread.initialize(to: pthread_t())
         state = .allocate(capacity: 1)
@@ -160,6 +171,7 @@ final class Writer: @unchecked Sendable {
                 idleTime = Writer.idleTime
                 run(jobs)
                 checkpointIfDue()
+                if limits.checkpoints, statistics.refreshIfDue(connection) { onNewStatistics() }
             } else if isOver {
                 if closesAtEnd { closeConnection() }
                 return

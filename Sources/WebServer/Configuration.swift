@@ -8,6 +8,8 @@ package struct WebServerConfiguration: Sendable {
     package var port = 0
     /// Event loops, one thread each; 0 for one per core.
     package var loops = 0
+    /// Called once on each event loop's thread before it serves.
+    package var prepareLoop: (@Sendable () -> Void)?
     /// How long a client may take to send a request's head.
     package var readHeaderTimeout = 30_000
     /// How long a connection may rest between requests.

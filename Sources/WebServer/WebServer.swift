@@ -89,6 +89,7 @@ package final class WebServer: Sendable {
         var loops: [LoopState] = []
         for eventLoop in group.makeIterator() {
             loops.append(LoopState(eventLoop: eventLoop, configuration: configuration))
+            if let prepare = configuration.prepareLoop { eventLoop.execute(prepare) }
         }
         let states = loops
         let core = self.core

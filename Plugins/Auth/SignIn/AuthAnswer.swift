@@ -56,12 +56,12 @@ enum AuthAnswer {
         var writer = JSONWriter(capacity: shown.utf8.count + token.utf8.count + 32)
         writer.beginObject()
         if let meta {
-            writer.key("meta" as StaticString)
+            writer.key(plain: "meta")
             writer.raw(meta.serialized().utf8)
         }
-        writer.key("record" as StaticString)
+        writer.key(plain: "record")
         writer.raw(shown.utf8)
-        writer.key("token" as StaticString)
+        writer.key(plain: "token")
         writer.string(token)
         writer.endObject()
         return line(HTTPResponse(contentType: "application/json", body: writer.bytes))

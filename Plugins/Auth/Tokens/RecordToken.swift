@@ -19,19 +19,19 @@ enum RecordToken {
         let token = collection.tokens[kind]
         var claims = JSONWriter(capacity: 200, options: .init(htmlEscape: true))
         claims.beginObject()
-        claims.key("collectionId" as StaticString)
+        claims.key(plain: "collectionId")
         claims.string(collection.id)
-        claims.key("email" as StaticString)
+        claims.key(plain: "email")
         claims.string(record.text("email"))
-        claims.key("exp" as StaticString)
+        claims.key(plain: "exp")
         claims.int(Int64(time(nil)) + Int64(token?.duration ?? 0))
-        claims.key("id" as StaticString)
+        claims.key(plain: "id")
         claims.string(record.id)
         if let newEmail {
-            claims.key("newEmail" as StaticString)
+            claims.key(plain: "newEmail")
             claims.string(newEmail)
         }
-        claims.key("type" as StaticString)
+        claims.key(plain: "type")
         claims.string(kind.rawValue)
         claims.endObject()
         guard let token, !token.secret.isEmpty,

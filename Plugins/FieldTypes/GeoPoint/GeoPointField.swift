@@ -59,9 +59,9 @@ struct GeoPoint {
     var value: Value {
         var writer = JSONWriter(capacity: 40)
         writer.beginObject()
-        writer.key("lon")
+        writer.key(plain: "lon")
         writer.double(lon)
-        writer.key("lat")
+        writer.key(plain: "lat")
         writer.double(lat)
         writer.endObject()
         return .json(String(decoding: writer.bytes, as: UTF8.self))

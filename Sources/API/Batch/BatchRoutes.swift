@@ -212,9 +212,9 @@ struct Batch {
             do {
                 let (status, body) = try run(request, at: index)
                 writer.beginObject()
-                writer.key("body")
+                writer.key(plain: "body")
                 writer.raw(body)
-                writer.key("status")
+                writer.key(plain: "status")
                 writer.int(status)
                 writer.endObject()
             } catch let error as StoreError where error.isDeadlineExceeded || error.isFull || error.isIOError {

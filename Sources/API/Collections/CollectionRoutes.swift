@@ -170,9 +170,9 @@ package struct CollectionRoutes: Sendable {
                     connection: connection)
                 var writer = JSONWriter()
                 writer.beginObject()
-                writer.key("fields")
+                writer.key(plain: "fields")
                 writer.json(.array(dry.collection.fields.map(\.json)))
-                writer.key("sample")
+                writer.key(plain: "sample")
                 writer.beginArray()
                 for record in try connection.records(dry.sampleQuery, [], dry.collection) {
                     writer.record(record, showsHidden: true)

@@ -63,34 +63,38 @@ package struct RequestLog: Sendable {
         text.utf8.count > limit ? String(decoding: text.utf8.prefix(limit), as: UTF8.self) + "..." : text
     }
 
-    /// The line's text, e.g. `GET /api/health`.
-    var message: String { Self.cut(method, 50) + " " + Self.cut(url, 3000) }
+    /// Appends the line's text, e.g. `GET /api/health`.
+    func writeMessage(into bytes: inout [UInt8]) {
+        bytes += Self.cut(method, 50).utf8
+        bytes.append(UInt8(ascii: " "))
+        bytes += Self.cut(url, 3000).utf8
+    }
 
     /// Writes the line's data with its members in PocketBase's order, straight into bytes: a server under load writes
     /// as many of these as answers.
     func writeData(into writer: inout JSONWriter) {
         writer.beginObject()
-        writer.key("auth")
+        writer.key(plain: "auth")
         writer.string(auth)
-        if let authID { writer.key("authId"); writer.string(authID) }
-        if let details { writer.key("details"); writer.json(details) }
-        if let error { writer.key("error"); writer.string(error) }
-        writer.key("execTime")
+        if let authID { writer.key(plain: "authId"); writer.string(authID) }
+        if let details { writer.key(plain: "details"); writer.json(details) }
+        if let error { writer.key(plain: "error"); writer.string(error) }
+        writer.key(plain: "execTime")
         writer.double(Double(duration) / 1_000_000)
-        writer.key("method")
+        writer.key(plain: "method")
         writer.string(Self.cut(method, 50))
-        writer.key("referer")
+        writer.key(plain: "referer")
         writer.string(Self.cut(referer, 2000))
-        if let remoteIP { writer.key("remoteIP"); writer.string(remoteIP) }
-        writer.key("status")
+        if let remoteIP { writer.key(plain: "remoteIP"); writer.string(remoteIP) }
+        writer.key(plain: "status")
         writer.int(status)
-        writer.key("type")
+        writer.key(plain: "type")
         writer.string("request")
-        writer.key("url")
+        writer.key(plain: "url")
         writer.string(Self.cut(url, 3000))
-        writer.key("userAgent")
+        writer.key(plain: "userAgent")
         writer.string(Self.cut(userAgent, 2000))
-        if let userIP { writer.key("userIP"); writer.string(userIP) }
+        if let userIP { writer.key(plain: "userIP"); writer.string(userIP) }
         writer.endObject()
     }
 }

@@ -21,20 +21,20 @@ package final class LogWriter: Sendable {
     }
 
     private struct State {
-        var entries: [LogEntry] = []
+        var waiting = LogBuffer()
         var options = Options()
         var stopped = false
         var dropped = 0
     }
 
-    /// Lines that wait at most; more are dropped, the server does not slow down for its log.
-    private static let capacity = 100_000
     /// Lines of one transaction, and seconds between two when there are fewer. PocketBase's is 200 lines; with more,
     /// the pages of the indexes that many lines share are written once.
     private static let batch = 1000
     private static let interval = 3
 
     private let state = Mutex(State())
+    /// Held while lines are written, so that there are two buffers at most.
+    private let writing = Mutex(LogBuffer())
     private let wakeup = ConditionBox()
     private let finished = ConditionBox()
     private let isDone = Atomic<Bool>(false)
@@ -59,12 +59,13 @@ package final class LogWriter: Sendable {
     package func append(_ entry: LogEntry) {
         let wakes = state.withLock { state in
             guard state.options.maxDays > 0, entry.level.rawValue >= state.options.minLevel else { return false }
-            guard state.entries.count < Self.capacity else {
+            // The server does not slow down for its log.
+            guard !state.waiting.isFull else {
                 state.dropped += 1
                 return false
             }
-            state.entries.append(entry)
-            return state.entries.count == Self.batch
+            state.waiting.append(entry)
+            return state.waiting.lines.count == Self.batch
         }
         if wakes { wakeup.signal() }
     }
@@ -78,52 +79,36 @@ package final class LogWriter: Sendable {
 
     /// Writes what waits now. Blocks; not on an event loop.
     package func flush() {
-        let entries = state.withLock { state in
-            let entries = state.entries
-            state.entries.removeAll(keepingCapacity: state.entries.capacity <= 4096)
-            return entries
-        }
-        guard !entries.isEmpty else { return }
-        do {
-            try database.writeAndWait { transaction in
-                try transaction.connection.withStatement(
-                    "INSERT INTO `_logs` (`created`, `data`, `id`, `level`, `message`) VALUES (?, ?, ?, ?, ?)"
-                ) { statement in
-                    var writer = JSONWriter(capacity: 1024)
-                    var number = UInt32.random(in: .min ... .max)
-                    for entry in entries {
-                        try Self.insert(entry, number, statement, &writer)
-                        number &+= 1
-                    }
-                }
+        // Two buffers take turns: one is filled while the other is written.
+        writing.withLock { buffer in
+            state.withLock { swap(&$0.waiting, &buffer) }
+            guard !buffer.lines.isEmpty else { return }
+            do {
+                try database.writeAndWait { try Self.insert(buffer, $0.connection) }
+            } catch {
+                state.withLock { $0.dropped += buffer.lines.count }
             }
-        } catch {
-            state.withLock { $0.dropped += entries.count }
+            buffer.clear()
         }
     }
 
-    private static func insert(
-        _ entry: LogEntry, _ number: UInt32, _ statement: Statement, _ writer: inout JSONWriter
-    ) throws {
-        let seconds = entry.milliseconds / 1000
-        try statement.bindText(
-            Timestamp.format(seconds: seconds, milliseconds: Int(entry.milliseconds % 1000)), at: 1)
-        writer.reset()
-        let message: String
-        switch entry.content {
-        case .message(let text, let data):
-            message = text
-            writer.object(data)
-        case .request(let request):
-            message = request.message
-            request.writeData(into: &writer)
+    private static func insert(_ buffer: LogBuffer, _ connection: Connection) throws {
+        try connection.withStatement(
+            "INSERT INTO `_logs` (`created`, `data`, `id`, `level`, `message`) VALUES (?, ?, ?, ?, ?)"
+        ) { statement in
+            var number = UInt32.random(in: .min ... .max)
+            try buffer.forEach { line, message, data in
+                let (seconds, rest) = line.milliseconds.quotientAndRemainder(dividingBy: 1000)
+                try statement.bindText(Timestamp.format(seconds: seconds, milliseconds: Int(rest)), at: 1)
+                try statement.bindText(utf8: data, at: 2)
+                try statement.bindText(id(at: line.milliseconds, number: number), at: 3)
+                try statement.bindInt(Int64(line.level), at: 4)
+                try statement.bindText(utf8: message, at: 5)
+                _ = try statement.step()
+                statement.reset()
+                number &+= 1
+            }
         }
-        try writer.withBytes { try statement.bindText(utf8: $0, at: 2) }
-        try statement.bindText(id(at: entry.milliseconds, number: number), at: 3)
-        try statement.bindInt(Int64(entry.level.rawValue), at: 4)
-        try statement.bindText(message, at: 5)
-        _ = try statement.step()
-        statement.reset()
     }
 
     /// An id of PocketBase's length and alphabet that begins with the time: ids in order go to the end of their index,
@@ -170,10 +155,10 @@ package final class LogWriter: Sendable {
     private func run() {
         while true {
             _ = wakeup.wait(seconds: Self.interval) {
-                state.withLock { $0.stopped || $0.entries.count >= Self.batch }
+                state.withLock { $0.stopped || $0.waiting.lines.count >= Self.batch }
             }
             flush()
-            if state.withLock({ $0.stopped && $0.entries.isEmpty }) { break }
+            if state.withLock({ $0.stopped && $0.waiting.lines.isEmpty }) { break }
         }
         isDone.store(true, ordering: .releasing)
         finished.broadcast()

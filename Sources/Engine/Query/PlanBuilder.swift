@@ -88,8 +88,12 @@ struct PlanBuilder {
         case .one:
             sql = "SELECT \(columns) \(from) WHERE \(id) = \(.extra(0))\(rest) LIMIT 1"
         case .many:
-            let ids = SQLiteDialect.members(of: .extra(0))
-            sql = "SELECT \(distinct)\(columns) \(from) WHERE \(id) IN (SELECT \"value\" FROM \(ids))\(rest)"
+            // The ids first: left to itself, SQLite reads the whole table where its statistics say that it is small.
+            let ids: SQLText = "\(SQLiteDialect.members(of: .extra(0))) \"@ids\""
+            sql = """
+                SELECT \(distinct)\(columns) FROM \(ids) CROSS JOIN \(table)\(parts.joins) \
+                WHERE \(id) = \"@ids\".\"value\"\(rest)
+                """
         case .matches:
             sql = "SELECT 1 \(from) WHERE \(id) = \(.extra(0))\(rest) LIMIT 1"
         case .create:

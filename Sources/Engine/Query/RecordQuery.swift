@@ -43,7 +43,7 @@ package enum RecordQuery {
         try plan(.one, collection, schema, .all, rule: rule, request, cache)
     }
 
-    /// Those records of some ids that the rule lets through, in no order. `extra`: the ids as a JSON array.
+    /// Those records of some ids that the rule lets through, in no order. `extra`: the ids, each once, as a JSON array.
     package static func many(
         _ collection: Collection, schema: Schema, rule: String?, columns: Columns = .all, request: RequestInfo,
         cache: PlanCache

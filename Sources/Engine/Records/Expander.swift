@@ -23,6 +23,11 @@ package struct Expander {
 
     /// The paths of an `expand` parameter: no blanks, no path that another one contains, each once.
     package static func paths(_ parameter: String) -> [String] {
+        let isOne = parameter.utf8.allSatisfy { $0 != UInt8(ascii: ",") && $0 != UInt8(ascii: " ") }
+        if isOne, let first = parameter.utf8.first, first != UInt8(ascii: "."), parameter.utf8.last != UInt8(ascii: ".")
+        {
+            return [parameter]
+        }
         let all = parameter.split(separator: ",").map { part -> String in
             var path = Substring(part.filter { $0 != " " })
             while path.hasPrefix(".") { path.removeFirst() }

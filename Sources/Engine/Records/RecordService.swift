@@ -83,7 +83,7 @@ package struct RecordService {
             options.expand.isEmpty && options.fields.isEmpty && !hooks.has(.recordEnrich, collection)
             && !needsManageCheck(collection)
         writer.beginObject()
-        writer.key("items")
+        writer.key(plain: "items")
         try connection.withStatement(plan.sql) { statement in
             try plan.bind(
                 to: statement, request: info, extra: [.integer(Int64(options.perPage)), .integer(options.offset)])
@@ -105,14 +105,14 @@ package struct RecordService {
             for record in records { try write(record, picker, into: &writer) }
             writer.endArray()
         }
-        writer.key("page")
+        writer.key(plain: "page")
         // What is picked from goes through JSON once more in PocketBase, where every number is a double.
         if options.fields.isEmpty { writer.int(options.page) } else { writer.double(Double(options.page)) }
-        writer.key("perPage")
+        writer.key(plain: "perPage")
         writer.int(options.perPage)
-        writer.key("totalItems")
+        writer.key(plain: "totalItems")
         writer.int(total)
-        writer.key("totalPages")
+        writer.key(plain: "totalPages")
         writer.int(options.pages(of: total))
         writer.endObject()
         return writer.bytes

@@ -12,6 +12,8 @@ package struct Rendering: Sendable {
     }
 
     package let members: [Member]
+    /// The forms of the fields, in their order.
+    let forms: [FieldShape.Form]
     /// Position of `emailVisibility` in an auth collection.
     package let emailVisibility: Int?
 
@@ -36,6 +38,7 @@ package struct Rendering: Sendable {
                 ))
         }
         self.emailVisibility = emailVisibility
+        forms = fields.map(\.shape.form)
         members = named.sorted { Array($0.name.utf8).lexicographicallyPrecedes(Array($1.name.utf8)) }.map(\.member)
     }
 
@@ -78,7 +81,7 @@ extension JSONWriter {
                 raw(value)
             case .expand:
                 guard record.isExpanded else { continue }
-                self.key("expand")
+                self.key(plain: "expand")
                 beginObject()
                 for entry in record.expand.sorted(by: { $0.key < $1.key }) {
                     self.key(entry.key)

@@ -8,41 +8,44 @@ package import Store
 package enum RowReader {
     /// The row as a record.
     package static func record(_ statement: Statement, _ collection: Collection) -> Record {
+        let forms = collection.rendering.forms
         var values: [Value] = []
-        values.reserveCapacity(collection.fields.count)
-        for (index, field) in collection.fields.enumerated() {
-            values.append(value(statement, index, field))
-        }
+        values.reserveCapacity(forms.count)
+        for index in forms.indices { values.append(value(statement, index, forms[index], collection)) }
         return Record(collection: collection, stored: values)
     }
 
-    package static func value(_ statement: Statement, _ column: Int, _ field: Field) -> Value {
-        let shape = field.shape
-        switch (statement.type(column), shape.form) {
-        case (.null, _): return shape.zero
+    /// The value of a column. The field itself, whose copy would cost more than the rest, is looked at only for what
+    /// does not have its stored form.
+    private static func value(
+        _ statement: Statement, _ column: Int, _ form: FieldShape.Form, _ collection: Collection
+    ) -> Value {
+        switch (statement.type(column), form) {
+        case (.null, _): return collection.fields[column].shape.zero
         case (.text, .text), (.text, .secret): return .text(statement.text(column))
         case (.text, .date):
             let text = statement.text(column)
-            return isDate(statement.utf8(column)) ? .text(text) : field.instance.normalise(.text(text))
+            return isDate(statement.utf8(column))
+                ? .text(text) : collection.fields[column].instance.normalise(.text(text))
         case (.text, .lastOfList):
             let text = statement.text(column)
             return statement.utf8(column).first == UInt8(ascii: "[")
-                ? field.instance.normalise(.json(text)) : .text(text)
+                ? collection.fields[column].instance.normalise(.json(text)) : .text(text)
         case (.text, .json):
             let text = statement.text(column)
             return isJSON(text) ? .json(text) : .json(JSON.string(text).serialized())
         case (.text, .list):
             let text = statement.text(column)
             if statement.utf8(column).first == UInt8(ascii: "["), isJSON(text) { return .json(text) }
-            return field.instance.normalise(.text(text))
+            return collection.fields[column].instance.normalise(.text(text))
         case (.integer, .bool): return .bool(statement.int(column) != 0)
         case (.integer, .number): return .number(Double(statement.int(column)))
         case (.real, .number): return .number(statement.double(column))
         case (.integer, .json): return .json(String(statement.int(column)))
         case (.real, .json): return .json(documentText(statement.double(column)))
-        case (.integer, _): return field.instance.normalise(.number(Double(statement.int(column))))
-        case (.real, _): return field.instance.normalise(.number(statement.double(column)))
-        case (.text, _), (.blob, _): return field.instance.normalise(.text(statement.text(column)))
+        case (.integer, _): return collection.fields[column].instance.normalise(.number(Double(statement.int(column))))
+        case (.real, _): return collection.fields[column].instance.normalise(.number(statement.double(column)))
+        case (.text, _), (.blob, _): return collection.fields[column].instance.normalise(.text(statement.text(column)))
         }
     }
 
@@ -77,8 +80,7 @@ package enum RowReader {
         return statement.text(id) == revealsEmailOf
     }
 
-    /// Writes a column as its field's form has it. The field itself, whose copy would cost more than the rest, is
-    /// looked at only for what does not have its stored form.
+    /// Writes a column as its field's form has it.
     private static func write(
         _ statement: Statement, _ column: Int, _ form: FieldShape.Form, _ collection: Collection,
         into writer: inout JSONWriter
@@ -102,7 +104,7 @@ package enum RowReader {
         case (.real, .number): return writer.double(statement.double(column))
         default: break
         }
-        writer.value(value(statement, column, collection.fields[column]), form: form)
+        writer.value(value(statement, column, form, collection), form: form)
     }
 
     /// Whether the bytes are "" or have the look of `2006-01-02 15:04:05.000Z`.
