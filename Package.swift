@@ -56,8 +56,9 @@ let package = Package(
         .systemLibrary(name: "CCrypt", path: "Sources/System/CCrypt", pkgConfig: "libcrypt"),
         .systemLibrary(name: "CMalloc", path: "Sources/System/CMalloc"),
         .systemLibrary(name: "CZlib", path: "Sources/System/CZlib", pkgConfig: "zlib"),
-        // These two are loaded at their first use; their headers alone are needed here.
+        // These are loaded at their first use; their headers alone are needed here.
         .target(name: "CCurl", path: "Sources/System/CCurl"),
+        .target(name: "CZip", path: "Sources/System/CZip"),
         .target(
             name: "CXML2", path: "Sources/System/CXML2", cSettings: [.unsafeFlags(["-I/usr/include/libxml2"])]),
         .target(
@@ -77,7 +78,7 @@ let package = Package(
             dependencies: nio,
             swiftSettings: strict
         ),
-        .target(name: "Engine", dependencies: ["Store", "JSON", "COpenSSL", "CCrypt"], swiftSettings: strict),
+        .target(name: "Engine", dependencies: ["Store", "JSON", "COpenSSL", "CCrypt", "CZip"], swiftSettings: strict),
         .target(
             name: "PluginHost",
             dependencies: ["Engine", "Store", "WebServer", "PluginABI", "JSON", "COpenSSL", "CRE2"],
@@ -86,7 +87,7 @@ let package = Package(
         .target(
             name: "API",
             dependencies: [
-                "PluginHost", "Engine", "Store", "WebServer", "JSON", "CZlib",
+                "PluginHost", "Engine", "Store", "WebServer", "JSON", "WebTokens", "CZlib",
                 .product(name: "NIOCore", package: "swift-nio"),
             ], swiftSettings: strict),
         .target(

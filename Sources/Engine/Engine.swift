@@ -40,6 +40,7 @@ package final class Engine: Sendable {
     package let settings: SettingsStore
     package let logs: LogWriter
     package let crons: CronScheduler
+    package let backups: BackupService
     package let limiter = RateLimiter()
     /// Writes migrations of what requests change; nil when the operator wants none.
     package let automigration: Automigration?
@@ -77,7 +78,10 @@ package final class Engine: Sendable {
             dataDirectory: configuration.dataDirectory, database: data, settings: settings,
             run: { [workers] job in if !workers.run(job) { job() } },
             warn: { [logs] message, error in logs.write(.warn, message, ["error": .string("\(error)")]) })
+        let box = WeakBox<Engine>()
+        backups = BackupService(dataDirectory: configuration.dataDirectory, storages: files.storages) { box.object }
         hooks.files = files
+        box.object = self
         addSystemJobs()
         apply(settings.current)
         settings.onChange { [weak self] in self?.apply($0) }
@@ -121,6 +125,7 @@ package final class Engine: Sendable {
     private func apply(_ settings: Settings) {
         logs.options = settings.logs.writerOptions
         limiter.configure(settings.rateLimits)
+        scheduleBackups(settings.backups)
     }
 
     /// The collections as they are committed now.
@@ -189,6 +194,7 @@ package final class Engine: Sendable {
 
     /// Ends the threads and closes both databases; what was acknowledged is on the disk already.
     package func close() {
+        backups.stop()
         crons.stop()
         watch.stop()
         workers.stop()

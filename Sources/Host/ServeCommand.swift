@@ -3,6 +3,7 @@ import Dispatch
 import Glibc
 import PluginHost
 import Roost
+import Synchronization
 import WebServer
 
 /// `roost serve`
@@ -49,9 +50,12 @@ struct ServeCommand: ParsableCommand {
         configuration.loops = loops
         let allowed = origins.flatMap { $0.split(separator: ",").map(String.init) }
         if !allowed.isEmpty { configuration.origins = allowed }
+        let running = Mutex<Server?>(nil)
+        configuration.restart = { if let server = running.withLock({ $0 }) { Restart.run(server) } }
         let server: Server
         do {
             server = try Server(configuration)
+            running.withLock { $0 = server }
         } catch { Program.fail(error) }
         for line in server.report.lines { Terminal.error("Plugin: \(line)") }
         do {

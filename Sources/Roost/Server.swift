@@ -45,6 +45,8 @@ package final class Server: Sendable {
         package var publicDirectory: String?
         /// Whether its `index.html` answers for files that are not there.
         package var indexFallback = true
+        /// Starts the program anew after this server was stopped, as a restore of a backup needs; nil where nobody can.
+        package var restart: (@Sendable () -> Void)?
 
         package init(dataDirectory: String) { self.dataDirectory = dataDirectory }
     }
@@ -62,6 +64,7 @@ package final class Server: Sendable {
         self.configuration = configuration
         try Folder.make(configuration.dataDirectory)
         let lock = try Self.lock(configuration)
+        let recovery = try Self.recover(configuration, hasFolder: lock != nil)
         let logs = LateLog()
         var hostConfiguration = PluginHostConfiguration(
             dataDirectory: configuration.dataDirectory, pluginsDirectory: configuration.pluginsDirectory,
@@ -81,6 +84,7 @@ package final class Server: Sendable {
             configuration: engineConfiguration, fieldTypes: plugins.fieldTypes, hooks: HookRegistry(), lock: lock)
         self.engine = engine
         logs.use(engine.logs)
+        if let recovery { engine.logs.write(.info, recovery) }
         services = Services(engine: engine, identities: IdentityCache(engine: engine))
         plugins.services.records = EngineRecordHost(engine: engine)
         plugins.services.settings = EngineSettingsHost(engine: engine)
@@ -107,6 +111,17 @@ package final class Server: Sendable {
         }
     }
 
+    /// Finishes a restore that was decided before this start.
+    /// - Returns: words for the log.
+    private static func recover(_ configuration: Configuration, hasFolder: Bool) throws -> String? {
+        if hasFolder { return try BackupService.recover(configuration.dataDirectory) }
+        guard !BackupService.isRestoring(configuration.dataDirectory) else {
+            throw Folder.Failure(
+                description: "A backup is being restored into this folder; try again when that is over.")
+        }
+        return nil
+    }
+
     /// Serves.
     /// - Returns: the addresses it listens on.
     @discardableResult
@@ -122,6 +137,7 @@ package final class Server: Sendable {
         BatchRoutes(services: services).mount(on: router)
         LogRoutes(services: services).mount(on: router)
         CronRoutes(services: services).mount(on: router)
+        BackupRoutes(services: services, restart: configuration.restart).mount(on: router)
         let publicDirectory = configuration.publicDirectory ?? Folder.beside(configuration.dataDirectory, "pb_public")
         StaticFiles(services: services, root: publicDirectory, indexFallback: configuration.indexFallback)
             .mount(on: router)
@@ -148,6 +164,7 @@ package final class Server: Sendable {
             return web
         }
         server?.stop(drainSeconds: drainSeconds)
+        engine.backups.stop()
         engine.crons.stop()
         plugins.stop()
         engine.close()

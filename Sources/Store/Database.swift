@@ -1,4 +1,5 @@
 internal import CSQLite
+internal import Glibc
 internal import Synchronization
 
 /// One SQLite file in WAL mode: any number of readers and one writer.
@@ -210,6 +211,36 @@ package final class Database: Sendable {
         } body: {
             try body($0)
         }
+    }
+
+    /// Empties the write-ahead log now, unless readers are in the way or the file is frozen.
+    package func checkpoint() throws {
+        try maintain { [writer] _ in writer.emptyLogNow() }
+    }
+
+    /// Runs a body while the database's file holds one committed state and stays as it is: writes go on in the log.
+    ///
+    /// No copy is made and nobody is locked out; the log grows meanwhile and is copied afterwards. On a thread that may
+    /// wait, never the writer's.
+    ///
+    /// - Throws: `isOverloaded` when readers of older states are in the way for half a minute, or another body has the
+    ///   file; what the body throws.
+    package func withFrozenFile<T>(_ body: (FrozenFile) throws -> T) throws -> T {
+        let connection = try Connection(path: path, access: .readOnly)
+        defer { connection.close() }
+        let end = monotonicNanoseconds() + 30_000_000_000
+        var size: Int64?
+        while size == nil {
+            size = try maintain { [writer] _ in try writer.hold() }
+            if size == nil {
+                guard monotonicNanoseconds() < end else {
+                    throw StoreError.overloaded("readers keep the log from being copied")
+                }
+                usleep(20_000)
+            }
+        }
+        defer { _ = try? maintain { [writer] _ in writer.release() } }
+        return try body(FrozenFile(connection: connection, size: size ?? 0))
     }
 
     /// Whether the caller runs on the writer's thread.

@@ -46,6 +46,8 @@ final class Writer: @unchecked Sendable {
         var checkpointAt: Int32 = Writer.checkpointInterval
         /// Whether the log has anything that the database has not.
         var isLogDirty = true
+        /// How many want the database's file to stay as it is.
+        var holds = 0
     }
 
     private static let checkpointInterval: Int32 = 1000
@@ -343,7 +345,8 @@ final class Writer: @unchecked Sendable {
     // MARK: The log
 
     private func checkpointIfDue() {
-        guard limits.checkpoints, state.pointee.logPages >= state.pointee.checkpointAt else { return }
+        guard limits.checkpoints, state.pointee.holds == 0, state.pointee.logPages >= state.pointee.checkpointAt
+        else { return }
         sqlite3_wal_checkpoint_v2(connection.handle, nil, SQLITE_CHECKPOINT_PASSIVE, nil, nil)
         // If readers hold the log up it keeps growing: try again only after as much again.
         state.pointee.checkpointAt = state.pointee.logPages + Writer.checkpointInterval
@@ -352,7 +355,7 @@ final class Writer: @unchecked Sendable {
     /// Copies the log into the database and truncates it, if no reader is in the way; false if one is.
     @discardableResult
     private func emptyLog() -> Bool {
-        guard limits.checkpoints else { return true }
+        guard limits.checkpoints, state.pointee.holds == 0 else { return true }
         connection.setBusyTimeout(0)
         defer { connection.setBusyTimeout(Database.busyTimeout) }
         let code = sqlite3_wal_checkpoint_v2(connection.handle, nil, SQLITE_CHECKPOINT_TRUNCATE, nil, nil)
@@ -362,6 +365,38 @@ final class Writer: @unchecked Sendable {
             state.pointee.checkpointAt = Writer.checkpointInterval
         }
         return code == SQLITE_OK
+    }
+
+    /// Empties the log now; on the writer's thread, between transactions.
+    func emptyLogNow() { emptyLog() }
+
+    /// Brings the database's file up to the last commit and keeps the log from being copied into it until `release`. On
+    /// the writer's thread, between transactions.
+    ///
+    /// - Returns: the size of the file's content in bytes; nil when a reader of an older state is in the way.
+    func hold() throws -> Int64? {
+        guard limits.checkpoints else { throw StoreError.misuse("another process copies the log of this database") }
+        if state.pointee.holds == 0 {
+            var logged: Int32 = 0
+            var copied: Int32 = 0
+            let code = sqlite3_wal_checkpoint_v2(
+                connection.handle, nil, SQLITE_CHECKPOINT_PASSIVE, &logged, &copied)
+            if code == SQLITE_BUSY { return nil }
+            guard code == SQLITE_OK else { throw connection.error(code, sql: nil) }
+            guard logged == copied else { return nil }
+        } else {
+            // Somebody has it held at an older commit.
+            return nil
+        }
+        state.pointee.holds += 1
+        let pages = try connection.scalar("PRAGMA page_count")?.intValue ?? 0
+        return pages * (try connection.scalar("PRAGMA page_size")?.intValue ?? 0)
+    }
+
+    /// Ends what `hold` began. On the writer's thread.
+    func release() {
+        state.pointee.holds -= 1
+        state.pointee.checkpointAt = min(state.pointee.checkpointAt, Writer.checkpointInterval)
     }
 
     /// Empties the log for the last time and closes the connection. Called when no job runs any more.

@@ -14,15 +14,18 @@ package struct CronRoutes: Sendable {
         router.add(.post, "/api/crons/{id}", options: none, handler: services.superuserHandler(run))
     }
 
+    /// The system's come last, in PocketBase's order.
+    private static let order = [
+        "__pbDBOptimize__", "__pbMFACleanup__", "__pbOTPCleanup__", "__pbLogsCleanup__", "__pbAutoBackup__",
+    ]
+
     private func list(_ exchange: Exchange) {
-        let jobs = exchange.engine.crons.jobs
-        let others = jobs.filter { !$0.isSystem }.sorted { $0.id < $1.id }
-        // The system's come last, in the order they were added.
+        func rank(_ job: CronJob) -> (Int, String) {
+            (job.isSystem ? 1 + (Self.order.firstIndex(of: job.id) ?? Self.order.count) : 0, job.id)
+        }
+        let jobs = exchange.engine.crons.jobs.sorted { rank($0) < rank($1) }
         exchange.json(
-            .array(
-                (others + jobs.filter(\.isSystem)).map { job in
-                    ["id": .string(job.id), "expression": .string(job.schedule.expression)]
-                }))
+            .array(jobs.map { ["id": .string($0.id), "expression": .string($0.schedule.expression)] }))
     }
 
     private func run(_ exchange: Exchange) {

@@ -4,12 +4,9 @@ extension Engine {
     /// Adds the jobs that keep the databases small and quick.
     func addSystemJobs() {
         addSystemJob("__pbLogsCleanup__", "0 */6 * * *") { [logs] in try logs.deleteOld() }
-        addSystemJob("__pbDBOptimize__", "0 0 * * *") { [data, auxiliary, configuration] in
-            // Beside a server on the same folder only that one copies the logs.
-            if configuration.checkpoints {
-                try data.maintain { try $0.execute("PRAGMA wal_checkpoint(TRUNCATE)") }
-                try auxiliary.maintain { try $0.execute("PRAGMA wal_checkpoint(TRUNCATE)") }
-            }
+        addSystemJob("__pbDBOptimize__", "0 0 * * *") { [data, auxiliary] in
+            try data.checkpoint()
+            try auxiliary.checkpoint()
             try data.maintain { try $0.execute("PRAGMA optimize") }
         }
     }

@@ -15,6 +15,7 @@ package final class FileKeeper: Sendable {
     private let uploadsFolder: String
     private let isServing = Atomic<Bool>(false)
     private let isTableMade = Atomic<Bool>(false)
+    private let holds = Atomic<Int>(0)
     private let run: @Sendable (@escaping @Sendable () -> Void) -> Void
     private let database: Database
     private let warn: @Sendable (String, any Error) -> Void
@@ -154,7 +155,19 @@ package final class FileKeeper: Sendable {
         }
     }
 
+    /// Runs a body while files that commits let go of stay in the storage: they are removed afterwards.
+    package func holdingRemovals<T>(_ body: () throws -> T) rethrows -> T {
+        holds.add(1, ordering: .acquiringAndReleasing)
+        defer {
+            holds.subtract(1, ordering: .acquiringAndReleasing)
+            if let left = try? removalsLeft(), !left.isEmpty { removeNow(left) }
+        }
+        return try body()
+    }
+
     private func removeNow(_ keys: [String]) {
+        // The table names them; whoever holds them has them removed.
+        if holds.load(ordering: .acquiring) > 0 { return }
         var done: [String] = []
         let storage = storage
         for key in keys {

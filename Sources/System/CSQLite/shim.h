@@ -15,6 +15,14 @@ static inline int roost_sqlite_leave_out_statistics(void) { return sqlite3_confi
 static inline int roost_sqlite_keep_log_on_close(sqlite3 *db) {
     return sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, (int *)0);
 }
+/* Reads the database's file by the handle that SQLite has open: another descriptor, once closed, would take the process's
+ * locks on the file with it. -1 on failure. */
+static inline int roost_sqlite_read_file(sqlite3 *db, void *buffer, int length, sqlite3_int64 offset) {
+    sqlite3_file *file = 0;
+    if (sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK || !file || !file->pMethods)
+        return -1;
+    return file->pMethods->xRead(file, buffer, length, offset) == SQLITE_OK ? length : -1;
+}
 static inline int roost_sqlite_set_defensive(sqlite3 *db, int on) {
     return sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, on, (int *)0);
 }

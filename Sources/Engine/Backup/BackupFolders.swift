@@ -1,0 +1,28 @@
+/// The data folder as backups see it.
+struct BackupFolders: Sendable {
+    let dataDirectory: String
+
+    /// Where backups lie, as PocketBase has it.
+    var backups: String { dataDirectory + "/backups" }
+    /// Archives that are being written.
+    var making: String { dataDirectory + "/_roost_backup" }
+    /// What is being restored.
+    var restoring: String { dataDirectory + "/_roost_restore" }
+
+    /// Whether an entry of the data folder is data: what is backed up, and what a restore replaces.
+    static func isData(_ name: String) -> Bool {
+        switch name {
+        case "backups", ".pb_temp_to_delete", ".notify", ".autocert_cache", "lost+found": false
+        default: !name.hasPrefix("_roost_")
+        }
+    }
+
+    /// Files that SQLite makes anew, or that the frozen databases take the place of.
+    static func isSideFile(_ name: String) -> Bool {
+        [
+            "data.db-wal", "data.db-shm", "auxiliary.db-wal", "auxiliary.db-shm", "data.db-journal",
+            "auxiliary.db-journal",
+        ]
+        .contains(name)
+    }
+}
