@@ -75,6 +75,7 @@ struct ServeCommand: ParsableCommand {
                 "\n(!) There is no superuser yet. Make one with: roost superuser upsert EMAIL PASSWORD --dir \(configuration.dataDirectory)"
             )
         }
+        StartPages.releaseSoon()
         Self.waitForEnd(of: server)
     }
 
