@@ -29,7 +29,7 @@ package struct Responder: Sendable {
     /// - Returns: false when it was answered before; then nothing is sent and `WebServer.doubleAnswers` grows.
     @discardableResult
     package func send(_ response: Response) -> Bool {
-        guard claim() else { return false }
+        guard claimAnswer() else { return false }
         let response = transform?(response) ?? response
         guard let connection = request.connection else {
             request.capture?(response)
@@ -56,7 +56,7 @@ package struct Responder: Sendable {
     package func stream(
         status: UInt16 = 200, headers: [(String, String)] = [], endsOnDrain: Bool = false
     ) -> ResponseStream {
-        guard claim() else { return ResponseStream.closed(on: request.eventLoop) }
+        guard claimAnswer() else { return ResponseStream.closed(on: request.eventLoop) }
         guard let connection = request.connection else {
             request.capture?(HTTPFailure.plainText(.unanswered, request))
             return ResponseStream.closed(on: request.eventLoop)
@@ -78,9 +78,16 @@ package struct Responder: Sendable {
         status: UInt16 = 101, headers: [(String, String)],
         configure: @escaping @Sendable (any Channel) throws -> Void
     ) -> Bool {
-        guard claim(), let connection = request.connection else { return false }
+        guard claimAnswer(), let connection = request.connection else { return false }
         let request = self.request
-        connection.onLoop { connection.upgrade(request, status: status, headers: headers, configure: configure) }
+        connection.onLoop {
+            connection.upgrade(
+                request, status: status, headers: headers,
+                configure: { channel in
+                    try configure(channel)
+                    return false
+                })
+        }
         return true
     }
 
@@ -89,7 +96,7 @@ package struct Responder: Sendable {
         request.state.withLock { $0.isAnswered }
     }
 
-    private func claim() -> Bool {
+    func claimAnswer() -> Bool {
         let isFirst = request.state.withLock { state in
             defer { state.isAnswered = true }
             return !state.isAnswered

@@ -151,7 +151,7 @@ extension Connection {
     }
 
     /// Leaves the pipeline and gives what was received beyond the request to those behind.
-    func leavePipeline() {
+    func leavePipeline(adopting: Bool) {
         guard let context else { return }
         let rest = pending
         pending = ByteBuffer()
@@ -163,7 +163,7 @@ extension Connection {
             context.fireChannelRead(wrapInboundOut(rest))
             context.fireChannelReadComplete()
         }
-        loop.adopt(context.channel)
+        if adopting { loop.adopt(context.channel) }
         let wasHeld = isReadHeld
         context.pipeline.syncOperations.removeHandler(context: context, promise: nil)
         if wasHeld { context.channel.read() }

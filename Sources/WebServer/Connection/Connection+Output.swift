@@ -233,11 +233,15 @@ extension Connection {
 
     // MARK: Upgrades
 
+    /// - Parameter configure: returns whether the loop knows the channel in another way already, and need not keep it to
+    ///   close it when the server stops.
+    /// - Returns: whether the connection is now in other hands.
+    @discardableResult
     func upgrade(
         _ request: Request, status: UInt16, headers: [(String, String)],
-        configure: @escaping @Sendable (any Channel) throws -> Void
-    ) {
-        guard isCurrent(request), let channel = context?.channel else { return }
+        configure: @escaping @Sendable (any Channel) throws -> Bool
+    ) -> Bool {
+        guard isCurrent(request), let channel = context?.channel else { return false }
         let (fixed, extra) = request.state.withLock { ($0.fixedHeaders, $0.responseHeaders) }
         exchange.keepsAlive = true
         write(writeHead(status, headers, .none, fixed, extra, reserving: 0))
@@ -246,10 +250,12 @@ extension Connection {
         exchange.isAnswerDone = true
         report(request)
         do {
-            try configure(channel)
-            leavePipeline()
+            let isKnown = try configure(channel)
+            leavePipeline(adopting: !isKnown)
+            return true
         } catch {
             close()
+            return false
         }
     }
 }

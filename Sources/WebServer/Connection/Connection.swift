@@ -63,6 +63,9 @@ final class Connection: ChannelDuplexHandler, RemovableChannelHandler, @unchecke
     var streamRequest: Request?
     var stream: ResponseStream?
     var isStreamChunked = false
+    /// An answer that goes on for as long as the client stays, and what goes before each shared piece of it.
+    var live: LiveStream?
+    var livePrefix = ByteBuffer()
     var closeCallbacks: [@Sendable () -> Void] = []
     /// When to give up waiting for the client, in monotonic nanoseconds; 0 for never.
     var deadline: UInt64 = 0
@@ -155,7 +158,7 @@ final class Connection: ChannelDuplexHandler, RemovableChannelHandler, @unchecke
         exchange.keepsAlive = false
         // Half-closing clients still read: they get an answer that is made in one piece. But handlers are told, and
         // streams end, because most often this is a client that has gone.
-        let isOver = !exchange.isBodyDone || stream != nil
+        let isOver = !exchange.isBodyDone || stream != nil || live != nil
         clientGone()
         if isOver { context.close(promise: nil) }
     }
@@ -174,6 +177,10 @@ final class Connection: ChannelDuplexHandler, RemovableChannelHandler, @unchecke
     }
 
     private func endStream() {
+        if let live {
+            self.live = nil
+            live.over(.left)
+        }
         guard let stream else { return }
         self.stream = nil
         stream.didClose()
@@ -238,6 +245,7 @@ final class Connection: ChannelDuplexHandler, RemovableChannelHandler, @unchecke
     }
 
     func checkDeadlines(_ now: UInt64) {
+        live?.check(now)
         let stall = UInt64(max(0, server.configuration.transferTimeout)) * 1_000_000
         if unwritableSince > 0, now > unwritableSince + stall { return close() }
         guard deadline > 0, now > deadline else { return }
@@ -257,6 +265,8 @@ final class Connection: ChannelDuplexHandler, RemovableChannelHandler, @unchecke
     func drain() {
         if !exchange.isActive {
             close()
+        } else if let live {
+            live.end(.stopping, code: 1012, reason: "")
         } else if let stream, stream.endsOnDrain {
             close()
         } else {

@@ -14,9 +14,18 @@ final class LoopState: @unchecked Sendable {
     private(set) var isDraining = false
     /// Channels that were handed over to another protocol.
     private var adopted: [ObjectIdentifier: any Channel] = [:]
+    /// The WebSockets among them.
+    var sockets: [ObjectIdentifier: WebSocketConnection] = [:] {
+        didSet { if !sockets.isEmpty { startSweep() } }
+    }
+    /// What is to be sent to live streams.
+    let live: LiveQueue
+    /// The time, as it was when the loop last looked at its connections: good to a second.
+    private(set) var tick = MonotonicClock.now()
 
     init(eventLoop: any EventLoop, configuration: WebServerConfiguration) {
         self.eventLoop = eventLoop
+        live = LiveQueue(eventLoop)
         let shortest = min(
             configuration.readHeaderTimeout, configuration.idleTimeout, configuration.transferTimeout
         )
@@ -39,7 +48,12 @@ final class LoopState: @unchecked Sendable {
         eventLoop.assertInEventLoop()
         connection.slot = connections.count
         connections.append(connection)
+        startSweep()
+    }
+
+    private func startSweep() {
         guard sweep == nil else { return }
+        tick = MonotonicClock.now()
         sweep = eventLoop.scheduleRepeatedTask(initialDelay: sweepInterval, delay: sweepInterval) { _ in
             self.closeOverdue()
         }
@@ -53,7 +67,7 @@ final class LoopState: @unchecked Sendable {
         connections.removeLast()
         if slot < connections.count { connections[slot].slot = slot }
         connection.slot = -1
-        if connections.isEmpty {
+        if connections.isEmpty, sockets.isEmpty {
             sweep?.cancel()
             sweep = nil
         }
@@ -73,17 +87,22 @@ final class LoopState: @unchecked Sendable {
         eventLoop.assertInEventLoop()
         isDraining = true
         for connection in connections { connection.drain() }
+        for socket in sockets.values { socket.stop() }
         for channel in adopted.values { channel.close(promise: nil) }
     }
 
     func closeAll() {
         eventLoop.assertInEventLoop()
         for connection in connections { connection.close() }
+        for channel in adopted.values { channel.close(promise: nil) }
+        for socket in sockets.values { socket.cut() }
     }
 
     private func closeOverdue() {
         let now = MonotonicClock.now()
+        tick = now
         for connection in connections { connection.checkDeadlines(now) }
+        for socket in sockets.values { socket.check(now) }
     }
 
     private static func format(_ seconds: Int) -> [UInt8] {
