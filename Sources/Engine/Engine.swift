@@ -47,6 +47,7 @@ package final class Engine: Sendable {
     private let current: Mutex<Schema>
     private let lock: DirectoryLock?
     private let watch = OtherWriters()
+    private let schemaListeners = Mutex<[@Sendable () -> Void]>([])
 
     /// Opens a data folder, or makes a new one.
     /// - Parameters:
@@ -83,6 +84,8 @@ package final class Engine: Sendable {
         hooks.files = files
         box.object = self
         addSystemJobs()
+        hooks.changes.use(try ChangeLog(database: data, bus: hooks.changes))
+        hooks.changes.refresh()
         apply(settings.current)
         settings.onChange { [weak self] in self?.apply($0) }
         try watchOtherWriters()
@@ -166,9 +169,16 @@ package final class Engine: Sendable {
         transaction.afterCommit { self.put(schema) }
     }
 
+    /// Has an action run each time that other collections are in force. On the thread that changed them; it must return
+    /// quickly.
+    package func onSchemaChange(_ action: @escaping @Sendable () -> Void) {
+        schemaListeners.withLock { $0.append(action) }
+    }
+
     /// Puts collections in force, under a version of their own.
     private func put(_ schema: Schema) {
         current.withLock { $0 = Schema(collections: schema.collections, version: $0.version + 1) }
+        for action in schemaListeners.withLock({ $0 }) { action() }
     }
 
     /// Has an action run when another process (a command, PocketBase) may have written. A thread of its own.
@@ -197,6 +207,7 @@ package final class Engine: Sendable {
         backups.stop()
         crons.stop()
         watch.stop()
+        hooks.changes.feed?.stop()
         workers.stop()
         files.transfers.stop()
         logs.stop()

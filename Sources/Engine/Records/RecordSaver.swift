@@ -62,14 +62,8 @@ package struct RecordSaver {
         let before = record.original
         record.original = record.values
         transaction.afterRollback { record.original = before }
-        post(isNew ? .create : .update, record, transaction)
+        try hooks.changes.post(isNew ? .create : .update, record, transaction)
         after(isNew ? .afterCreate : .afterUpdate, isNew ? .failedCreate : .failedUpdate, record, transaction)
-    }
-
-    private func post(_ action: RecordChange.Action, _ record: Record, _ transaction: Transaction) {
-        let change = RecordChange(action: action, collectionID: record.collection.id, recordID: record.id)
-        let changes = hooks.changes
-        transaction.afterCommit { changes.post(change) }
     }
 
     /// Prepares and writes inside a transaction, with the model events around it.
@@ -220,7 +214,7 @@ package struct RecordSaver {
             for index in fields { try release(record, from: collection, field: index, in: transaction) }
         }
         try hooks.files?.didDelete(record, in: transaction)
-        post(.delete, record, transaction)
+        try hooks.changes.post(.delete, record, transaction)
         after(.afterDelete, .failedDelete, record, transaction)
     }
 
