@@ -1,5 +1,6 @@
 package import Engine
 internal import Synchronization
+package import WebServer
 
 /// What plugins reach of the server, shared by all of them.
 ///
@@ -15,6 +16,16 @@ package final class HostServices: @unchecked Sendable {
     package var files: (any FileHost)?
     /// The jobs that run by the clock, in a server.
     package var crons: CronScheduler?
+    /// Committed changes; nil before the data is open.
+    package var changes: ChangeServices?
+    /// Runs a request inside the server: on whose behalf, method, target, token, body, and who gets status, content type
+    /// and body of the answer.
+    package var dispatch:
+        (
+            @Sendable (
+                Request, String, String, String, [UInt8], @escaping @Sendable (Int, String, [UInt8]) -> Void
+            ) -> Void
+        )?
     /// Runs a function on one of the server's worker threads; nil starts a thread each time.
     package var runOnWorker: (@Sendable (@escaping @Sendable () -> Void) -> Void)?
     /// Writes a line for the user of a command.
@@ -36,6 +47,7 @@ struct Accepted {
     var commands: [String: PluginCommand] = [:]
     var jobs: [PluginJob] = []
     var identity: IdentityProvider?
+    var changeListener: ChangeListener?
     /// Plugins that give files out.
     var fileServers: Set<String> = []
 
@@ -48,6 +60,7 @@ struct Accepted {
         for command in registrations.commands { commands[command.name] = command }
         jobs += registrations.jobs
         if let provider = registrations.identity { identity = provider }
+        if let listener = registrations.changeListener { changeListener = listener }
         if registrations.servesFiles { fileServers.insert(plugin) }
         for (id, table) in registrations.tables { tables[id] = (table, plugin) }
     }
@@ -61,6 +74,7 @@ struct Accepted {
         commands = commands.filter { $0.value.pluginID != plugin }
         jobs.removeAll { $0.plugin.id == plugin }
         if identity?.pluginID == plugin { identity = nil }
+        if changeListener?.plugin.id == plugin { changeListener = nil }
         fileServers.remove(plugin)
         tables = tables.filter { $0.value.plugin != plugin }
     }

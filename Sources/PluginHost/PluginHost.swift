@@ -59,6 +59,12 @@ package final class PluginHost: Sendable {
         }
     }
 
+    /// Connects the plugin that listens to changes with the data; before `start()`.
+    package func listenToChanges() {
+        guard let changes = services.changes else { return }
+        services.accepted.withLock { $0.changeListener }?.start(changes)
+    }
+
     /// Starts what was loaded. All that plugins may reach must be there.
     @discardableResult
     package func start() -> PluginReport {

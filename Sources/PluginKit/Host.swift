@@ -19,6 +19,8 @@ public final class Host: @unchecked Sendable {
     let fieldTypesTable: UnsafePointer<roost_field_types_v1>?
     let settingsTable: UnsafePointer<roost_settings_v1>?
     let filesTable: UnsafePointer<roost_files_v1>?
+    let httpStreamTable: UnsafePointer<roost_http_stream_v1>?
+    let changesTable: UnsafePointer<roost_changes_v1>?
     private let registration = Mutex<UInt>(0)
 
     /// The semantic version of the host.
@@ -38,6 +40,8 @@ public final class Host: @unchecked Sendable {
         fieldTypesTable = find(ROOST_TABLE_FIELD_TYPE, roost_field_types_v1.self)
         settingsTable = find(ROOST_TABLE_SETTINGS, roost_settings_v1.self)
         filesTable = find(ROOST_TABLE_FILES, roost_files_v1.self)
+        httpStreamTable = find(ROOST_TABLE_HTTP_STREAM, roost_http_stream_v1.self)
+        changesTable = find(ROOST_TABLE_CHANGES, roost_changes_v1.self)
         version = raw.pointee.version.string
     }
 

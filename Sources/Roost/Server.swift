@@ -91,11 +91,13 @@ package final class Server: Sendable {
         plugins.services.crons = engine.crons
         plugins.services.files = EngineFileHost(engine: engine)
         engine.files.acceptsUploads = plugins.servesFiles
+        plugins.services.changes = ChangeServices(engine: engine, identities: services.identities)
         plugins.services.runOnWorker = { job in
             if !engine.workers.run(job) {
                 engine.logs.write(.error, "A plugin's work was refused: too much is waiting.")
             }
         }
+        plugins.listenToChanges()
         report = plugins.start()
         try engine.useFileStorage(plugins.fileStorage)
         web = Mutex(nil)
@@ -149,6 +151,10 @@ package final class Server: Sendable {
         options.errorResponse = Services.errorResponse
         options.onResponse = { [services] request, status, _, duration in services.log(request, status, duration) }
         let server = WebServer(configuration: options, router: router)
+        let routes = server.routes
+        plugins.services.dispatch = { parent, method, target, token, body, done in
+            InternalRequest.dispatch(parent, method, target, token, body, on: routes, done)
+        }
         let addresses = try server.start()
         web.withLock { $0 = server }
         engine.logs.removeOld()

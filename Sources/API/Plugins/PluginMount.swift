@@ -205,6 +205,17 @@ final class PluginRequest: PluginRequestSource {
         return { FileResponder.answer(exchange, information, name: name, isDownload: isDownload) }
     }
 
+    func live(status: Int, contentType: String, options: LiveOptions) -> LiveStream? {
+        exchange.responder.live(
+            status: UInt16(status), headers: [("Content-Type", contentType)], options: options)
+    }
+
+    var isHandshake: Bool { Responder.isHandshake(request) }
+
+    func webSocket(subprotocol: String, options: LiveOptions) -> LiveStream? {
+        exchange.responder.webSocket(subprotocol: subprotocol, options: options)
+    }
+
     func respond(status: Int, contentType: String, body: [UInt8]) {
         guard (100...599).contains(status) else { return exchange.fail(ServiceError.internal()) }
         if contentType == "application/json", (200..<300).contains(status), !exchange.query("fields").isEmpty,

@@ -67,6 +67,8 @@ final class PluginCall: @unchecked Sendable {
     private var exchange: PluginExchange?
     /// Record handles made during this call, released with it.
     private var records: [UInt64] = [] { didSet { isPlain = false } }
+    /// The same for changes.
+    private var changes: [UInt64] = [] { didSet { isPlain = false } }
 
     /// The record that the call is about.
     var record: Record? {
@@ -128,6 +130,10 @@ final class PluginCall: @unchecked Sendable {
             for handle in records { RecordHandles.table.remove(handle) }
             records.removeAll(keepingCapacity: true)
         }
+        if !changes.isEmpty {
+            for handle in changes { ChangesTable.handles.remove(handle) }
+            changes.removeAll()
+        }
         isPlain = true
     }
 
@@ -139,14 +145,19 @@ final class PluginCall: @unchecked Sendable {
     func scratch(_ size: Int) -> UnsafeMutableRawPointer? { locked { isActive ? arena.allocate(size) : nil } }
 
     /// A copy of a text that lives until the call ends.
-    func copy(_ text: String) -> roost_bytes? {
-        withBytes(text) { bytes in
-            guard let source = bytes.data, bytes.length > 0 else { return roost_bytes() }
-            guard let memory = scratch(Int(bytes.length)) else { return nil }
-            memcpy(memory, source, Int(bytes.length))
-            return roost_bytes(data: UnsafePointer(memory.assumingMemoryBound(to: UInt8.self)), length: bytes.length)
-        }
+    func copy(_ text: String) -> roost_bytes? { withBytes(text) { copy($0) } }
+
+    func copy(_ bytes: [UInt8]) -> roost_bytes? { bytes.withUnsafeBufferPointer { copy(roost_bytes($0)) } }
+
+    private func copy(_ bytes: roost_bytes) -> roost_bytes? {
+        guard let source = bytes.data, bytes.length > 0 else { return roost_bytes() }
+        guard let memory = scratch(Int(bytes.length)) else { return nil }
+        memcpy(memory, source, Int(bytes.length))
+        return roost_bytes(data: UnsafePointer(memory.assumingMemoryBound(to: UInt8.self)), length: bytes.length)
     }
+
+    /// Has the handle of a change end with this call.
+    func atEnd(removing change: UInt64) { locked { changes.append(change) } }
 
     /// A value whose bytes live until the call ends.
     func copy(_ value: Value) -> roost_value? {

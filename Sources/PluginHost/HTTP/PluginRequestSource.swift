@@ -1,5 +1,6 @@
 package import Engine
 package import JSON
+package import WebServer
 
 /// A request as the API hands it to plugins. Reading from any thread while the request lives.
 package protocol PluginRequestSource: AnyObject, Sendable {
@@ -26,8 +27,19 @@ package protocol PluginRequestSource: AnyObject, Sendable {
     func addHeader(_ name: String, _ value: String)
     /// The answer with a stored file, to be given by calling what is returned, once at most; nil when there is none.
     func file(_ key: String, name: String, isDownload: Bool) -> (() -> Void)?
+    /// Answers with a body that goes on; nil when that is not possible any more.
+    func live(status: Int, contentType: String, options: LiveOptions) -> LiveStream?
+    /// Whether the request is a WebSocket handshake.
+    var isHandshake: Bool { get }
+    func webSocket(subprotocol: String, options: LiveOptions) -> LiveStream?
     /// Answers; called once at most, from any thread.
     func respond(status: Int, contentType: String, body: [UInt8])
     /// Answers with PocketBase's error form; called once at most, from any thread.
     func respond(_ error: ServiceError)
+}
+
+extension PluginRequestSource {
+    package func live(status: Int, contentType: String, options: LiveOptions) -> LiveStream? { nil }
+    package var isHandshake: Bool { false }
+    package func webSocket(subprotocol: String, options: LiveOptions) -> LiveStream? { nil }
 }

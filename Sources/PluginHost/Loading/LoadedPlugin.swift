@@ -61,6 +61,11 @@ final class LoadedPlugin: @unchecked Sendable {
         return phase >= Phase.initialising.rawValue && phase <= Phase.running.rawValue
     }
 
+    /// Its part in what is committed; nil when it does not listen.
+    var changeListener: ChangeListener? {
+        services.accepted.withLock { $0.changeListener?.plugin === self ? $0.changeListener : nil }
+    }
+
     func isGranted(_ capability: Capability) -> Bool { candidate.granted.contains(capability) }
 
     /// Writes a line to the server's log, with slog's level numbers.
@@ -108,6 +113,7 @@ struct Registrations {
     /// Of `init`; later ones go to the scheduler.
     var jobs: [PluginJob] = []
     var identity: IdentityProvider?
+    var changeListener: ChangeListener?
     var servesFiles = false
     var tables: [String: TablePointer] = [:]
     /// What the plugin did wrong while registering, for the operator.

@@ -17,6 +17,8 @@ enum HostTables {
         case ROOST_TABLE_SETTINGS: settings.raw
         case ROOST_TABLE_FILES: files.raw
         case ROOST_TABLE_CRON: crons.raw
+        case ROOST_TABLE_HTTP_STREAM: httpStreams.raw
+        case ROOST_TABLE_CHANGES: changes.raw
         default: nil
         }
     }
@@ -33,6 +35,8 @@ enum HostTables {
     private static let settings = lasting(SettingsTable.make())
     private static let files = lasting(FilesTable.make())
     private static let crons = lasting(CronTable.make())
+    private static let httpStreams = lasting(HTTPStreamTable.make())
+    private static let changes = lasting(ChangesTable.make())
 
     /// Puts a table where it stays.
     private static func lasting<Table>(_ table: Table) -> TablePointer {

@@ -4,6 +4,7 @@
 
 #include "core.h"
 
+#include "changes.h"
 #include "command.h"
 #include "cron.h"
 #include "field_type.h"
@@ -11,9 +12,11 @@
 #include "files.h"
 #include "hooks.h"
 #include "http.h"
+#include "http_stream.h"
 #include "identity.h"
 #include "log.h"
 #include "mailer.h"
+#include "realtime.h"
 #include "records.h"
 #include "settings.h"
 #include "text.h"
