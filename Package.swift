@@ -45,6 +45,7 @@ let package = Package(
             .library(name: "AuthPlugin", type: .dynamic, targets: ["AuthPlugin"]),
             .library(name: "FilesPlugin", type: .dynamic, targets: ["FilesPlugin"]),
             .library(name: "MailPlugin", type: .dynamic, targets: ["MailPlugin"]),
+            .library(name: "RealtimePlugin", type: .dynamic, targets: ["RealtimePlugin"]),
         ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -75,13 +76,16 @@ let package = Package(
         ),
         .target(
             name: "WebServer",
-            dependencies: nio,
+            dependencies: nio + ["COpenSSL"],
             swiftSettings: strict
         ),
         .target(name: "Engine", dependencies: ["Store", "JSON", "COpenSSL", "CCrypt", "CZip"], swiftSettings: strict),
         .target(
             name: "PluginHost",
-            dependencies: ["Engine", "Store", "WebServer", "PluginABI", "JSON", "COpenSSL", "CRE2"],
+            dependencies: [
+                "Engine", "Store", "WebServer", "PluginABI", "JSON", "COpenSSL", "CRE2",
+                .product(name: "NIOCore", package: "swift-nio"),
+            ],
             swiftSettings: strict
         ),
         .target(
@@ -114,6 +118,10 @@ let package = Package(
         .target(
             name: "AuthPlugin", dependencies: ["PluginKit", "JSON", "COpenSSL", "CCrypt", "WebTokens"],
             path: "Plugins/Auth",
+            exclude: ["plugin.json"], swiftSettings: strict, linkerSettings: pluginLinker
+        ),
+        .target(
+            name: "RealtimePlugin", dependencies: ["PluginKit", "JSON"], path: "Plugins/Realtime",
             exclude: ["plugin.json"], swiftSettings: strict, linkerSettings: pluginLinker
         ),
         .target(

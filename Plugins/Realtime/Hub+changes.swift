@@ -1,0 +1,86 @@
+import PluginKit
+import Synchronization
+
+/// From a change to the clients that may see it. Hub's thread.
+extension Hub {
+    func changed(_ changes: [Change], _ records: Records) {
+        for change in changes {
+            do {
+                // PocketBase's order: an update of the record that is signed in counts for who sees it, a delete does
+                // not.
+                if change.action == .update { try followIdentity(change, records) }
+                try tell(change)
+                if change.action == .delete { try followIdentity(change, records) }
+            } catch { failed("a change was not told", error) }
+        }
+    }
+
+    /// Keeps the identities of clients in step with their records.
+    private func followIdentity(_ change: Change, _ records: Records) throws {
+        guard let clients = byIdentity[change.collection + "/" + change.recordID]?.values, !clients.isEmpty else {
+            return
+        }
+        let affected = Array(clients)
+        if change.action == .delete {
+            for client in affected { signOut(client) }
+            for client in affected { try regroup(client, nil, records) }
+            return updateWanted()
+        }
+        let now = Identity(change.record)
+        for client in affected where client.identity?.tokenKey != now.tokenKey { signOut(client) }
+        // Viewers made of the record as it was are not asked again.
+        let prefix = now.key + "\n"
+        for key in viewers.keys where key.hasPrefix(prefix) { viewers[key] = nil }
+        for client in affected { try regroup(client, client.identity == nil ? nil : change.record, records) }
+        updateWanted()
+    }
+
+    private func tell(_ change: Change) throws {
+        guard let byRecord = byCollection[change.collection] else { return }
+        // The same group may be behind several topics.
+        var shown: [String: [UInt8]?] = [:]
+        for target in [change.recordID, "*"] {
+            for topic in byRecord[target] ?? [] {
+                for group in topic.groups.values {
+                    guard let viewer = group.viewer else { continue }
+                    let record: [UInt8]?
+                    if let known = shown[group.key] {
+                        record = known
+                    } else {
+                        record = try change.shown(to: viewer.viewer, by: topic.rule)
+                        shown[group.key] = .some(record)
+                    }
+                    if let record { send(change, record, topic, group) }
+                }
+            }
+        }
+    }
+
+    private func send(_ change: Change, _ record: [UInt8], _ topic: Topic, _ group: Group) {
+        let name = topic.name.full
+        let position = change.position > 0 ? Position(name: logName, number: change.position).text : nil
+        let isBehind = resuming > 0 || change.position > 0 && change.position <= highestFloor
+        func streams(_ members: Members) -> [Stream] {
+            isBehind ? members.streams(below: max(change.position, 1)) : members.streams
+        }
+        if !group.plain.isEmpty || !group.positions.isEmpty {
+            let data = EventMessage.change(change.action, record)
+            host.write(EventMessage.make(id: nil, name: name, data: data), to: group.plain.streams)
+            let positions = streams(group.positions)
+            if !positions.isEmpty {
+                host.write(EventMessage.make(id: position, name: name, data: data), to: positions)
+            }
+        }
+        let sockets = streams(group.sockets)
+        if !sockets.isEmpty {
+            host.write(SocketMessage.change(name, change.action, record, position: position), to: sockets)
+        }
+    }
+
+    /// Too far behind: everybody starts anew, and who can resume will.
+    func lost(_ records: Records) {
+        for client in clientsByID.withLock({ Array($0.values) }) {
+            client.close(code: 1013, reason: "changes were lost")
+        }
+    }
+}

@@ -1,0 +1,205 @@
+import PluginKit
+import Synchronization
+
+/// Who is in which group. Hub's thread.
+extension Hub {
+    /// Subscribes a client to a topic; once is enough.
+    func subscribe(_ client: Client, to full: String, _ auth: Record?, _ records: Records) throws {
+        guard !full.isEmpty, !client.isGone, !client.memberships.contains(where: { $0.topic.name.full == full }) else {
+            return
+        }
+        let topic = try topic(full, records)
+        let group = try group(for: client, in: topic, auth, records)
+        let member = Membership(client: client, topic: topic, group: group)
+        group.add(member)
+        client.memberships.append(member)
+    }
+
+    func unsubscribe(_ client: Client) {
+        for member in client.memberships { leave(member) }
+        client.memberships = []
+    }
+
+    func unsubscribe(_ client: Client, from full: String) {
+        guard let index = client.memberships.firstIndex(where: { $0.topic.name.full == full }) else { return }
+        leave(client.memberships.remove(at: index))
+    }
+
+    private func leave(_ member: Membership) {
+        leaveGroup(member)
+        let topic = member.topic
+        if topic.groups.isEmpty {
+            topics[topic.name.full] = nil
+            unlink(topic)
+        }
+    }
+
+    private func leaveGroup(_ member: Membership) {
+        let group = member.group
+        group.remove(member)
+        release(group.viewer)
+        if group.isEmpty { member.topic.groups[group.key] = nil }
+    }
+
+    // MARK: Topics
+
+    private func topic(_ full: String, _ records: Records) throws -> Topic {
+        if let topic = topics[full] { return topic }
+        let topic = Topic(TopicName(full))
+        topics[full] = topic
+        try link(topic, records)
+        return topic
+    }
+
+    /// Finds out what a topic is about.
+    private func link(_ topic: Topic, _ records: Records) throws {
+        topic.collection = nil
+        guard let target = topic.name.target, let note = try note(of: target.collection, records),
+            note.id == target.collection || note.name == target.collection
+        else { return }
+        topic.collection = note.id
+        topic.rule = target.record == "*" ? .list : .view
+        byCollection[note.id, default: [:]][target.record, default: []].append(topic)
+    }
+
+    private func unlink(_ topic: Topic) {
+        guard let id = topic.collection, let target = topic.name.target else { return }
+        byCollection[id]?[target.record]?.removeAll { $0 === topic }
+        if byCollection[id]?[target.record]?.isEmpty ?? false { byCollection[id]?[target.record] = nil }
+        if byCollection[id]?.isEmpty ?? false { byCollection[id] = nil }
+    }
+
+    func note(of collection: String, _ records: Records) throws -> CollectionNote? {
+        if let known = collections[collection] { return known }
+        let note = try records.withCollection(collection) { text -> CollectionNote in
+            let json = try JSONParser.parse(text)
+            return CollectionNote(
+                id: json["id"]?.stringValue ?? "", name: json["name"]?.stringValue ?? "",
+                isAuth: json["type"]?.stringValue == "auth", secret: json["authToken"]?["secret"]?.stringValue ?? "")
+        }
+        // Names that nobody has must not fill the memory.
+        if collections.count > 10_000 { collections.removeAll() }
+        collections[collection] = .some(note)
+        return note
+    }
+
+    // MARK: Groups
+
+    /// - Parameter auth: the client's record, when a viewer of it may have to be made.
+    private func group(for client: Client, in topic: Topic, _ auth: Record?, _ records: Records) throws -> Group {
+        guard let collection = topic.collection else {
+            let group = topic.groups[""] ?? Group(key: "", viewer: nil)
+            topic.groups[""] = group
+            return group
+        }
+        let viewer = try viewer(for: client, topic.name, auth, records)
+        let key = try records.key(of: viewer.viewer, in: collection, by: topic.rule) ?? ""
+        if let group = topic.groups[key] {
+            // Each membership counts for the group's own viewer.
+            group.viewer?.uses += 1
+            if viewer.uses == 0 { forget(viewer) }
+            return group
+        }
+        viewer.uses += 1
+        let group = Group(key: key, viewer: viewer)
+        topic.groups[key] = group
+        return group
+    }
+
+    private func viewer(
+        for client: Client, _ name: TopicName, _ auth: Record?, _ records: Records
+    ) throws -> SharedViewer {
+        var key = (client.identity?.key ?? "") + "\n"
+        if !name.query.isEmpty || !name.headers.isEmpty {
+            key += JSON.array([.object(name.query.sorted()), .object(name.headers.sorted())]).serialized()
+        }
+        if let viewer = viewers[key] { return viewer }
+        var record = auth
+        if record == nil, let identity = client.identity {
+            record = try records.find(identity.collectionID, id: identity.id)
+        }
+        let made = SharedViewer(
+            key: key,
+            viewer: try records.openViewer(
+                auth: client.identity == nil ? nil : record, query: name.query, headers: name.headers))
+        viewers[key] = made
+        return made
+    }
+
+    private func release(_ viewer: SharedViewer?) {
+        guard let viewer else { return }
+        viewer.uses -= 1
+        if viewer.uses <= 0 { forget(viewer) }
+    }
+
+    private func forget(_ viewer: SharedViewer) {
+        if viewers[viewer.key] === viewer { viewers[viewer.key] = nil }
+        host.close(viewer: viewer.viewer)
+    }
+
+    /// Puts a client's memberships into the groups where they belong now.
+    func regroup(_ client: Client, _ auth: Record?, _ records: Records) throws {
+        for member in client.memberships {
+            leaveGroup(member)
+            let group = try group(for: client, in: member.topic, auth, records)
+            member.group = group
+            group.add(member)
+        }
+    }
+
+    // MARK: What is wanted
+
+    /// Tells the host which collections' changes are needed: those of topics and of identities.
+    func updateWanted() {
+        var now = Set(byCollection.keys)
+        for key in byIdentity.keys {
+            if let slash = key.utf8.firstIndex(of: UInt8(ascii: "/")) { now.insert(String(key[..<slash])) }
+        }
+        guard now != wanted else { return }
+        wanted = now
+        host.wantChanges(of: now)
+    }
+
+    // MARK: Other collections
+
+    func schemaChanged(_ records: Records) {
+        collections = [:]
+        do {
+            try dropOverIdentities(records)
+            byCollection = [:]
+            // With other rules everybody may belong to another group.
+            for topic in topics.values { try link(topic, records) }
+            let everyone = clientsByID.withLock { Array($0.values) }
+            for client in everyone { try regroup(client, nil, records) }
+        } catch { failed("subscriptions could not be put in order", error) }
+        updateWanted()
+    }
+
+    /// Signs those out whose collection is gone or has another secret.
+    private func dropOverIdentities(_ records: Records) throws {
+        var ids: Set<String> = []
+        for clients in byIdentity.values {
+            if let identity = clients.values.first?.identity { ids.insert(identity.collectionID) }
+        }
+        for id in ids {
+            let secret = try note(of: id, records)?.secret
+            defer { secrets[id] = secret }
+            guard secret == nil || secrets[id] != nil && secrets[id] != secret else { continue }
+            for clients in byIdentity.values {
+                for client in clients.values where client.identity?.collectionID == id { signOut(client) }
+            }
+        }
+    }
+
+    /// Makes a guest of a client; its memberships are still to be regrouped.
+    func signOut(_ client: Client) {
+        setIdentity(nil, of: client)
+        if client.manner == .socket {
+            client.link.withLock { $0.token = "" }
+            client.send(
+                SocketMessage.make("auth") {
+                    $0.key("record"); $0.writeNull()
+                })
+        }
+    }
+}

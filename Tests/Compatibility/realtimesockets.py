@@ -1,0 +1,507 @@
+"""WebSockets and resuming, which only Roost has. Run by realtimetest.py; `run` returns how many checks passed and failed."""
+
+import base64
+import hashlib
+import json
+import os
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import tempfile
+import threading
+import time
+
+import requests
+
+from server import SUPERUSER_EMAIL, SUPERUSER_PASSWORD, Server
+
+results = [0, 0]
+
+
+def check(name, condition, seen=None):
+    results[0 if condition else 1] += 1
+    if not condition:
+        print("FAIL %s%s" % (name, "" if seen is None else ": %r" % (seen,)))
+
+
+class Socket:
+    """A WebSocket's client that can also do what it must not."""
+
+    def __init__(self, port, path="/api/realtime", headers=None, key=None, timeout=10):
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=timeout)
+        self.buffer = b""
+        key = key or base64.b64encode(os.urandom(16)).decode()
+        lines = ["GET %s HTTP/1.1" % path, "Host: 127.0.0.1"]
+        wanted = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": key, **(headers or {})}
+        lines += ["%s: %s" % (name, value) for name, value in wanted.items() if value is not None]
+        self.socket.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
+        while b"\r\n\r\n" not in self.buffer:
+            piece = self.socket.recv(65536)
+            if not piece:
+                break
+            self.buffer += piece
+        head, _, self.buffer = self.buffer.partition(b"\r\n\r\n")
+        lines = head.decode().split("\r\n")
+        self.status = int(lines[0].split(" ")[1])
+        self.headers = {line.split(":", 1)[0].lower(): line.split(":", 1)[1].strip() for line in lines[1:]}
+        self.accept_is_right = self.headers.get("sec-websocket-accept") == base64.b64encode(
+            hashlib.sha1((key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").encode()).digest()).decode()
+
+    def frame(self, opcode, payload=b"", final=True, masked=True, reserved=0, length=None):
+        head = bytes([(0x80 if final else 0) | reserved << 4 | opcode])
+        size = len(payload) if length is None else length
+        bit = 0x80 if masked else 0
+        if size < 126:
+            head += bytes([bit | size])
+        elif size < 65536:
+            head += bytes([bit | 126]) + struct.pack(">H", size)
+        else:
+            head += bytes([bit | 127]) + struct.pack(">Q", size)
+        if not masked:
+            return head + payload
+        mask = os.urandom(4)
+        return head + mask + bytes(byte ^ mask[index & 3] for index, byte in enumerate(payload))
+
+    def send_raw(self, data):
+        try:
+            self.socket.sendall(data)
+        except OSError:
+            pass
+
+    def send(self, message):
+        self.send_raw(self.frame(1, json.dumps(message).encode()))
+
+    def exactly(self, count):
+        while len(self.buffer) < count:
+            piece = self.socket.recv(65536)
+            if not piece:
+                raise EOFError
+            self.buffer += piece
+        data, self.buffer = self.buffer[:count], self.buffer[count:]
+        return data
+
+    def receive(self):
+        """(opcode, payload); EOFError at the end of the connection."""
+        first, second = self.exactly(2)
+        assert second & 0x80 == 0, "a server must not mask"
+        size = second & 0x7F
+        if size == 126:
+            size = struct.unpack(">H", self.exactly(2))[0]
+        elif size == 127:
+            size = struct.unpack(">Q", self.exactly(8))[0]
+        return first & 0x0F, self.exactly(size)
+
+    def message(self, *types):
+        """The next message, or the next of some types."""
+        while True:
+            opcode, payload = self.receive()
+            if opcode == 1:
+                message = json.loads(payload)
+                if not types or message["type"] in types:
+                    return message
+            elif opcode == 8:
+                raise EOFError(payload)
+
+    def ask(self, **message):
+        message.setdefault("id", os.urandom(4).hex())
+        self.send(message)
+        while True:
+            answer = self.message()
+            if answer.get("id") == message["id"]:
+                return answer
+
+    def closing(self):
+        """The code of the close frame; None for an end without one."""
+        try:
+            while True:
+                opcode, payload = self.receive()
+                if opcode == 8:
+                    return struct.unpack(">H", payload[:2])[0] if payload else 1005
+        except (EOFError, OSError):
+            return None
+
+    def close(self):
+        self.socket.close()
+
+
+class Desk:
+    """A server with a collection, and what the tests do to it."""
+
+    def __init__(self, server):
+        self.server, self.http = server, requests.Session()
+        self.root = self.send("POST", "/api/collections/_superusers/auth-with-password", {"identity": SUPERUSER_EMAIL, "password": SUPERUSER_PASSWORD}).json()["token"]
+
+    def send(self, method, path, body=None, token=None):
+        return self.http.request(method, self.server.url + path, json=body, headers={"Authorization": token} if token else {}, timeout=30)
+
+    def build(self):
+        rules = {"listRule": "", "viewRule": "", "createRule": "", "updateRule": "", "deleteRule": ""}
+        answer = self.send("POST", "/api/collections", {"name": "posts", "type": "base", **rules, "fields": [{"name": "title", "type": "text"}, {"name": "owner", "type": "text"}, {"name": "blob", "type": "json"}]}, self.root)
+        assert answer.status_code == 200, answer.text
+        answer = self.send("POST", "/api/collections", {"name": "mine", "type": "base", **rules, "listRule": "owner = @request.auth.id", "viewRule": "owner = @request.auth.id",
+                                                        "fields": [{"name": "title", "type": "text"}, {"name": "owner", "type": "text"}]}, self.root)
+        assert answer.status_code == 200, answer.text
+        answer = self.send("POST", "/api/collections/users/records", {"id": "ann".ljust(15, "0"), "email": "ann@example.com", "password": "12345678", "passwordConfirm": "12345678"}, self.root)
+        assert answer.status_code == 200, answer.text
+        self.ann = self.send("POST", "/api/collections/users/auth-with-password", {"identity": "ann@example.com", "password": "12345678"}).json()["token"]
+
+    def create(self, title, collection="posts", **more):
+        answer = self.send("POST", "/api/collections/%s/records" % collection, {"title": title, **more}, self.root)
+        assert answer.status_code == 200, answer.text
+        return answer.json()["id"]
+
+
+def handshakes(server):
+    port = server.port
+    good = Socket(port)
+    check("the handshake is accepted", good.status == 101 and good.accept_is_right, good.headers)
+    good.close()
+    known = Socket(port, key="dGhlIHNhbXBsZSBub25jZQ==")
+    check("the key of the RFC's example", known.headers.get("sec-websocket-accept") == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")
+    known.close()
+    for name, headers in (("another version", {"Sec-WebSocket-Version": "8"}), ("no key", {"Sec-WebSocket-Key": None}), ("a short key", {"Sec-WebSocket-Key": "abc"}),
+                          ("no Connection: Upgrade", {"Connection": "keep-alive"})):
+        bad = Socket(port, headers=headers)
+        check("a handshake with %s is refused" % name, bad.status == 400, bad.status)
+        bad.close()
+    listed = Socket(port, headers={"Connection": "keep-alive, Upgrade", "Upgrade": "WebSocket"})
+    check("Upgrade among other options and in any case", listed.status == 101)
+    listed.close()
+    # On a connection that was used for a request before, with the first frame right behind the handshake.
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as raw:
+        raw.sendall(b"GET /api/health HTTP/1.1\r\nHost: x\r\n\r\n")
+        raw.recv(65536)
+        helper = Socket.__new__(Socket)
+        helper.socket, helper.buffer = raw, b""
+        raw.sendall(b"GET /api/realtime HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n" + helper.frame(1, b'{"type":"ping","id":7}'))
+        data = b""
+        while b'"pong"' not in data:
+            piece = raw.recv(65536)
+            if not piece:
+                break
+            data += piece
+        check("a second request upgrades, with a frame right behind it", b" 101 " in data and b'{"type":"pong","id":7}' in data, data)
+
+
+def violations(server):
+    port = server.port
+    text = "ä€😀".encode()
+
+    def case(name, code, *frames):
+        client = Socket(port)
+        client.message("hello")
+        for frame in frames:
+            client.send_raw(frame(client) if callable(frame) else frame)
+        found = client.closing()
+        check("%s: close code %s" % (name, code), found == code, found)
+        client.close()
+    case("no mask", 1002, lambda c: c.frame(1, b"{}", masked=False))
+    for bits in (1, 2, 4):
+        case("reserved bit %d" % bits, 1002, lambda c: c.frame(1, b"{}", reserved=bits))
+    for opcode in (3, 4, 5, 6, 7, 11, 12, 13, 14, 15):
+        case("opcode %d" % opcode, 1002, lambda c: c.frame(opcode))
+    case("fragmented ping", 1002, lambda c: c.frame(9, b"a", final=False))
+    case("long ping", 1002, lambda c: c.frame(9, b"a" * 126))
+    case("long close", 1002, lambda c: c.frame(8, b"\x03\xe8" + b"a" * 124))
+    case("continuation of nothing", 1002, lambda c: c.frame(0, b"a"))
+    case("text inside a message", 1002, lambda c: c.frame(1, b"{", final=False) + c.frame(1, b"}"))
+    case("a close of one byte", 1002, lambda c: c.frame(8, b"\x03"))
+    for bad in (0, 999, 1004, 1005, 1006, 1015, 1016, 2000, 2999, 5000, 65535):
+        case("close with %d" % bad, 1002, lambda c: c.frame(8, struct.pack(">H", bad)))
+    for good in (1000, 1001, 1003, 1007, 1011, 3000, 4999):
+        case("close with %d" % good, good, lambda c: c.frame(8, struct.pack(">H", good) + b"bye"))
+    case("close without a code", 1000, lambda c: c.frame(8))
+    case("a reason that is not UTF-8", 1007, lambda c: c.frame(8, b"\x03\xe8\xff\xfe"))
+    case("text that is not UTF-8", 1007, lambda c: c.frame(1, b"\xce\xba\xe1\xbd\xb9\xed\xa0\x80"))
+    case("text that is cut", 1007, lambda c: c.frame(1, text[:-1]))
+    case("text of parts that is not UTF-8", 1007, lambda c: c.frame(1, b"\xce", final=False) + c.frame(0, b"\xba\xf0"))
+    case("a message that is too large", 1009, lambda c: c.frame(1, b"", length=(4 << 20) + 1))
+    case("a length over 63 bits", 1002, lambda c: b"\x81\xff" + b"\xff" * 8)
+    case("parts without end", 1009, lambda c: c.frame(1, b"a" * (1 << 20), final=False) + b"".join(c.frame(0, b"a" * (1 << 20), final=False) for _ in range(4)))
+
+    client = Socket(port)
+    client.message("hello")
+    client.send_raw(client.frame(9, b"abc"))
+    check("a ping is answered with its payload", client.receive() == (10, b"abc"))
+    client.send_raw(client.frame(10, b"unasked"))
+    whole = json.dumps({"type": "ping", "id": "ä€😀"}, ensure_ascii=False).encode()
+    parts = [whole[index:index + 1] for index in range(len(whole))]
+    client.send_raw(client.frame(1, parts[0], final=False) + b"".join(client.frame(0, part, final=False) + client.frame(9, b"p") for part in parts[1:-1]) + client.frame(0, parts[-1]))
+    pongs = 0
+    while True:
+        opcode, payload = client.receive()
+        if opcode == 10:
+            pongs += 1
+        else:
+            break
+    check("a message of one-byte parts with pings between", json.loads(payload) == {"type": "pong", "id": "ä€😀"} and pongs == len(parts) - 2, payload)
+    for byte in client.frame(1, b'{"type":"ping","id":1}'):
+        client.send_raw(bytes([byte]))
+        time.sleep(0.001)
+    check("a frame that comes byte by byte", client.message()["id"] == 1)
+    long = "x" * 70000
+    check("a long message", client.ask(type="ping", id=long)["id"] == long)
+    client.send_raw(client.frame(2, b"\x00\xff"))
+    check("a binary message is refused", client.message()["status"] == 400)
+    for bad in (b"", b"[]", b"{", b'"x"', b'{"type":"nope"}', b'{"type":1}', b"{}"):
+        client.send_raw(client.frame(1, bad))
+        check("the message %r is refused" % bad, client.message()["type"] == "error")
+    client.close()
+
+
+def protocol(server, desk):
+    client = Socket(server.port)
+    hello = client.message()
+    check("hello", hello["type"] == "hello" and len(hello["client"]) == 40 and "position" not in hello, hello)
+    answer = client.ask(type="subscribe", topics=["posts/*", {"topic": "posts/*", "options": {"query": {"fields": "title"}}}, "mine/*"])
+    check("subscribe", answer["type"] == "ack" and len(answer["topics"]) == 3, answer)
+    picked = answer["topics"][1]
+    first = desk.create("one")
+    events = [client.message("event"), client.message("event")]
+    check("an event for each topic", {event["topic"] for event in events} == {"posts/*", picked}, events)
+    check("the fields asked for", [event["record"] for event in events if event["topic"] == picked] == [{"title": "one"}], events)
+    desk.create("hidden", "mine", owner="ann".ljust(15, "0"))
+    check("a token that is none", client.ask(type="auth", token="nope")["status"] == 401)
+    check("auth", client.ask(type="auth", token=desk.ann).get("record", {}).get("id") == "ann".ljust(15, "0"))
+    desk.create("shown", "mine", owner="ann".ljust(15, "0"))
+    check("what the identity may see", client.message("event")["record"]["title"] == "shown")
+    check("another identity", client.ask(type="auth", token=desk.root)["status"] == 403)
+    check("unsubscribe", client.ask(type="unsubscribe", topics=["posts/*", picked])["type"] == "ack")
+    desk.create("unheard")
+    desk.create("heard", "mine", owner="ann".ljust(15, "0"))
+    check("after unsubscribing", client.message("event")["record"]["title"] == "heard")
+    for bad in ({}, {"topics": []}, {"topics": "posts/*"}, {"topics": [1]}, {"topics": ["a" * 2501]}, {"topics": ["t%d" % number for number in range(1001)]}, {"topics": ["x"], "after": "a-1"}):
+        check("subscribe %s" % json.dumps(bad)[:40], client.ask(type="subscribe", **bad)["status"] == 400)
+
+    def request(method, path, body=None):
+        message = {"type": "request", "method": method, "path": path}
+        if body is not None:
+            message["body"] = body
+        return client.ask(**message)
+    for method, path, body in (("GET", "/api/collections/posts/records?sort=title&fields=title", None), ("GET", "/api/collections/posts/records/" + first, None),
+                               ("GET", "/api/collections/posts/records/nope", None), ("GET", "/api/nope", None), ("GET", "/api/settings", None),
+                               ("POST", "/api/collections/posts/records", {"id": "short"}), ("GET", "/api/collections/posts/records?filter=nope", None), ("GET", "/api/health", None)):
+        over, plain = request(method, path, body), desk.send(method, path, body, desk.ann)
+        check("%s %s is the same over the socket" % (method, path), over["type"] == "response" and over["status"] == plain.status_code and over["body"] == plain.json(), (over, plain.text))
+    made = request("POST", "/api/collections/posts/records", {"title": "made"})
+    check("create over the socket", made["status"] == 200 and made["body"]["title"] == "made", made)
+    changed = request("PATCH", "/api/collections/posts/records/" + made["body"]["id"], {"title": "changed"})
+    check("update over the socket", changed["body"]["title"] == "changed")
+    gone = request("DELETE", "/api/collections/posts/records/" + made["body"]["id"])
+    check("delete over the socket", gone["status"] == 204 and gone["body"] is None, gone)
+    check("the identity counts", request("GET", "/api/collections/mine/records")["body"]["totalItems"] == 3)
+    for path in ("posts", "http://x/", "/_/", "/api/x\r\ny", "/api/ä", 1, None):
+        check("the path %r is refused" % path, client.ask(type="request", path=path)["type"] == "error")
+    check("the method is refused", client.ask(type="request", method="TRACE", path="/api/health")["type"] == "error")
+    check("no stream inside a socket", request("GET", "/api/realtime")["status"] >= 400)
+    for number in range(200):
+        client.send({"type": "request", "id": number, "path": "/api/health"})
+    seen = [client.message("response", "error")["id"] for _ in range(200)]
+    check("every one of many requests is answered", sorted(seen) == list(range(200)))
+    check("auth ends", client.ask(type="auth", token="")["record"] is None)
+    desk.create("not for guests", "mine", owner="ann".ljust(15, "0"))
+    check("a guest's requests", request("GET", "/api/collections/mine/records")["body"]["totalItems"] == 0)
+    # A new password signs out.
+    client.ask(type="auth", token=desk.ann)
+    answer = desk.send("PATCH", "/api/collections/users/records/" + "ann".ljust(15, "0"), {"password": "abcdefgh1", "passwordConfirm": "abcdefgh1"}, desk.root)
+    check("the password is changed", answer.status_code == 200, answer.text)
+    check("being signed out is told", client.message("auth")["record"] is None)
+    desk.ann = desk.send("POST", "/api/collections/users/auth-with-password", {"identity": "ann@example.com", "password": "abcdefgh1"}).json()["token"]
+    client.close()
+    own = Socket(server.port, headers={"Authorization": desk.ann})
+    own.message("hello")
+    own.ask(type="subscribe", topics=["mine/*"])
+    desk.create("by header", "mine", owner="ann".ljust(15, "0"))
+    check("the handshake's token counts", own.message("event")["record"]["title"] == "by header")
+    own.close()
+
+
+def resuming(server, desk):
+    first = Socket(server.port, "/api/realtime?resume=1")
+    start = first.message("hello")["position"]
+    first.ask(type="subscribe", topics=["posts/*", "mine/*"])
+    keep = desk.create("r0")
+    place = first.message("event")["position"]
+    first.close()
+    gone = desk.create("r1")
+    desk.send("PATCH", "/api/collections/posts/records/" + keep, {"title": "r2"}, desk.root)
+    desk.send("DELETE", "/api/collections/posts/records/" + gone, token=desk.root)
+    desk.create("not mine", "mine", owner="somebody")
+    desk.create("r3")
+    second = Socket(server.port, "/api/realtime?resume=1")
+    second.message("hello")
+    second.send({"type": "subscribe", "id": 1, "topics": ["posts/*", "mine/*"], "after": place})
+    told = []
+    while True:
+        message = second.message()
+        if message["type"] == "resumed":
+            break
+        if message["type"] == "event":
+            told.append((message["action"], message["record"]["title"]))
+    # The create of a record that is gone was public, and is told as it was.
+    check("what was missed, once and in order", told == [("create", "r1"), ("update", "r2"), ("delete", "r1"), ("create", "r3")], told)
+    check("how many were missed", message["events"] == 4, message)
+    desk.create("r4")
+    check("and on with what comes", second.message("event")["record"]["title"] == "r4")
+    second.close()
+    for wrong in ("nope", "other-1", start.split("-")[0] + "-999999999", ""):
+        client = Socket(server.port, "/api/realtime?resume=1")
+        client.message("hello")
+        client.send({"type": "subscribe", "id": 1, "topics": ["posts/*"], "after": wrong})
+        message = client.message("gap", "resumed")
+        check("the position %r is a gap" % wrong, message["type"] == "gap" and message["position"].startswith(start.split("-")[0]), message)
+        client.close()
+    server.kill()
+    server.spawn()
+    server.wait()
+    client = Socket(server.port, "/api/realtime?resume=1")
+    client.message("hello")
+    client.send({"type": "subscribe", "id": 1, "topics": ["posts/*"], "after": place})
+    told = []
+    while True:
+        message = client.message("event", "resumed", "gap")
+        if message["type"] != "event":
+            break
+        told.append(message["record"]["title"])
+    check("the log survives kill -9", message["type"] == "resumed" and told == ["r1", "r2", "r1", "r3", "r4"], (told, message))
+    client.close()
+    events(server, desk, place)
+
+
+def events(server, desk, place):
+    """Resuming over server-sent events."""
+    def connect(headers):
+        answer = requests.get(server.url + "/api/realtime", stream=True, headers=headers, timeout=10)
+        return answer, answer.iter_lines(decode_unicode=True)
+
+    def event(lines):
+        found = {}
+        for line in lines:
+            if not line:
+                return found
+            name, _, value = line.partition(":")
+            found[name] = value
+    answer, lines = connect({"Last-Event-ID": place})
+    first = event(lines)
+    check("the first id is where the client was", first["id"] == place and first["event"] == "PB_CONNECT", first)
+    done = requests.post(server.url + "/api/realtime", json={"clientId": json.loads(first["data"])["clientId"], "subscriptions": ["posts/*"]}, timeout=10)
+    check("subscribing while resuming", done.status_code == 204, done.text)
+    told = [event(lines) for _ in range(6)]
+    titles = [json.loads(one["data"])["record"]["title"] for one in told[:5]]
+    check("what was missed over server-sent events", titles == ["r1", "r2", "r1", "r3", "r4"] and told[5]["event"] == "ROOST_RESUMED", told)
+    check("ids are positions", all(one["id"].rpartition("-")[0] == place.rpartition("-")[0] for one in told), told)
+    answer.close()
+    answer, lines = connect({"Last-Event-ID": "A" * 40})
+    check("a client id is no position", event(lines)["id"] != "A" * 40)
+    answer.close()
+
+
+def slow(server, desk):
+    """A client that does not read is cut, and nobody waits for it."""
+    client = Socket(server.port)
+    client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.message("hello")
+    client.ask(type="subscribe", topics=["posts/*"])
+    other = Socket(server.port)
+    other.message("hello")
+    other.ask(type="subscribe", topics=["posts/*"])
+    count = 150
+    reader_seen = []
+
+    def read():
+        try:
+            while len(reader_seen) < count:
+                reader_seen.append(other.message("event"))
+        except (EOFError, OSError):
+            pass
+    reader = threading.Thread(target=read)
+    reader.start()
+    for number in range(count):
+        desk.create("big", blob="x" * 100_000)
+    reader.join(20)
+    check("another client gets everything", len(reader_seen) == count, len(reader_seen))
+    code, messages = None, 0
+    try:
+        while True:
+            opcode, payload = client.receive()
+            if opcode == 8:
+                code = struct.unpack(">H", payload[:2])[0]
+                break
+            messages += 1
+    except (EOFError, OSError):
+        pass
+    check("the slow one is cut with a reason", code == 1013 and messages < count, (code, messages))
+    client.close()
+    other.close()
+
+
+def flood(server):
+    """A client that sends without reading is not read from any more; the server lives on."""
+    client = Socket(server.port, timeout=2)
+    client.message("hello")
+    ping = b"".join(client.frame(9, b"x" * 100) for _ in range(1000))
+    try:
+        for _ in range(500):
+            client.socket.sendall(ping)
+        stopped = False
+    except (socket.timeout, OSError):
+        stopped = True
+    check("a flood is held back", stopped)
+    check("and the server answers others", requests.get(server.url + "/api/health", timeout=5).status_code == 200)
+    client.close()
+
+
+def javascript(server, desk):
+    """The client in clients/js, where there is a node to run it."""
+    node = shutil.which("node")
+    if not node:
+        print("The JavaScript client was not tried: there is no node.")
+        return
+    script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "jsclient.mjs")
+    done = subprocess.run([node, script, server.url, desk.root], capture_output=True, text=True, timeout=60)
+    try:
+        found = json.loads(done.stdout.strip().splitlines()[-1])
+    except (ValueError, IndexError):
+        found = {"crashed": done.stdout + done.stderr}
+    for name in ("live", "picked", "resumed", "once", "auth", "settings", "error", "left"):
+        check("the JavaScript client: " + name, found.get(name) is True, found)
+
+
+def stopping(server):
+    client, events = Socket(server.port), requests.get(server.url + "/api/realtime", stream=True, timeout=10)
+    client.message("hello")
+    lines = events.iter_lines(decode_unicode=True)
+    next(lines)
+    began = time.monotonic()
+    server.process.send_signal(signal.SIGTERM)
+    check("a stopping server says so to sockets", client.closing() == 1012)
+    try:
+        rest = list(lines)
+        ended = True
+    except requests.exceptions.ChunkedEncodingError:
+        ended = False
+    check("and ends event streams properly", ended)
+    server.process.wait(20)
+    check("and stops soon", time.monotonic() - began < 5, time.monotonic() - began)
+
+
+def run(roost):
+    with tempfile.TemporaryDirectory() as home:
+        server = Server(roost, home, "roost")
+        try:
+            server.upsert_superuser()
+            server.spawn()
+            server.wait()
+            desk = Desk(server)
+            desk.build()
+            for step in (handshakes, violations, flood):
+                step(server)
+            for step in (protocol, resuming, slow, javascript):
+                step(server, desk)
+            stopping(server)
+        finally:
+            server.kill()
+    return results
