@@ -139,6 +139,8 @@ struct RestoreStage {
             defer { trial.close() }
             let damage = try trial.data.read { try $0.scalar("PRAGMA quick_check(1)")?.textValue }
             guard damage == "ok" else { throw BackupError("\(damage ?? "no answer")") }
+            // Places in the log of before mean nothing in what comes after the backup.
+            try trial.hooks.changes.log?.forget()
         } catch {
             throw BackupError.refused("a server could not run on it: \(error)")
         }

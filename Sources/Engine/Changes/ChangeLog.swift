@@ -69,6 +69,14 @@ package final class ChangeLog: @unchecked Sendable {
         nameState.withLock { $0 = inForce }
     }
 
+    /// Lets go of all that is kept; who wants to resume later finds another log.
+    package func forget() throws {
+        guard isKept else { return }
+        kept.store(false, ordering: .releasing)
+        try database.writeAndWait { try $0.connection.execute("DROP TABLE IF EXISTS `\(Self.table)`") }
+        bus.refresh()
+    }
+
     /// Adds a change inside its own transaction. The writer's thread.
     /// - Returns: its position; nil when nothing is kept.
     func append(_ change: RecordChange, _ record: Record, in transaction: Transaction) throws -> Int64? {
