@@ -402,7 +402,6 @@ def events(server, desk, place):
 def slow(server, desk):
     """A client that does not read is cut, and nobody waits for it."""
     client = Socket(server.port)
-    client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     client.message("hello")
     # Many topics, so that a few changes make much to send.
     client.ask(type="subscribe", topics=[{"topic": "posts/*", "options": {"headers": {"n": str(number)}}} for number in range(400)])
