@@ -1,6 +1,6 @@
 package import Store
 import Glibc
-import JSON
+package import JSON
 import Synchronization
 
 /// The data folder at work: both databases, the collections, the hooks, and the threads around them. One for a process.
@@ -18,6 +18,8 @@ package final class Engine: Sendable {
         package var automigrations: String?
         /// Threads for hooks, password hashes and slow reads.
         package var workerThreads: Int
+        /// See ``SchemaEnvironment/authMethodFailures``.
+        package var authMethodFailures: @Sendable (String, JSONObject) -> [String: FailureTree]? = { _, _ in nil }
 
         package init(
             dataDirectory: String, encryptionKey: String? = nil, queryTimeout: Int = 30, workerThreads: Int = 16
@@ -144,6 +146,7 @@ package final class Engine: Sendable {
                     return nil
                 } catch { return error.reason }
             },
+            authMethodFailures: configuration.authMethodFailures,
             warn: { [logs] message, error in logs.write(.warn, message, ["error": .string(error)]) })
     }
 

@@ -26,8 +26,9 @@ package final class HostServices: @unchecked Sendable {
                 Request, String, String, String, [UInt8], @escaping @Sendable (Int, String, [UInt8]) -> Void
             ) -> Void
         )?
-    /// Runs a function on one of the server's worker threads; nil starts a thread each time.
-    package var runOnWorker: (@Sendable (@escaping @Sendable () -> Void) -> Void)?
+    /// Runs a function on one of the server's worker threads, or says false when too much is waiting; nil starts a thread
+    /// each time.
+    package var runOnWorker: (@Sendable (@escaping @Sendable () -> Void) -> Bool)?
     /// Writes a line for the user of a command.
     package var print: @Sendable (_ line: String, _ isError: Bool) -> Void = StandardStreams.print
 
@@ -48,6 +49,7 @@ struct Accepted {
     var jobs: [PluginJob] = []
     var identity: IdentityProvider?
     var changeListener: ChangeListener?
+    var authMethods: [String: AuthMethod] = [:]
     /// Plugins that give files out.
     var fileServers: Set<String> = []
 
@@ -61,6 +63,7 @@ struct Accepted {
         jobs += registrations.jobs
         if let provider = registrations.identity { identity = provider }
         if let listener = registrations.changeListener { changeListener = listener }
+        for method in registrations.authMethods { authMethods[method.name] = method }
         if registrations.servesFiles { fileServers.insert(plugin) }
         for (id, table) in registrations.tables { tables[id] = (table, plugin) }
     }
@@ -75,6 +78,7 @@ struct Accepted {
         jobs.removeAll { $0.plugin.id == plugin }
         if identity?.pluginID == plugin { identity = nil }
         if changeListener?.plugin.id == plugin { changeListener = nil }
+        authMethods = authMethods.filter { $0.value.plugin.id != plugin }
         fileServers.remove(plugin)
         tables = tables.filter { $0.value.plugin != plugin }
     }

@@ -100,6 +100,11 @@ public struct ServiceError: Error, Sendable {
         ServiceError(status: 429, message: message)
     }
 
+    /// Too much is waiting.
+    public static var overloaded: ServiceError {
+        ServiceError(status: 503, message: "The server is overloaded, try again later.")
+    }
+
     private static func usualMessage(_ status: Int) -> String {
         switch status {
         case 401: "You are not allowed to perform this request."

@@ -80,6 +80,7 @@ package final class Server: Sendable {
         engineConfiguration.queryTimeout = configuration.queryTimeout
         engineConfiguration.checkpoints = lock != nil
         engineConfiguration.automigrations = configuration.automigrates ? configuration.migrationsFolder : nil
+        engineConfiguration.authMethodFailures = { [plugins] in plugins.authMethodFailures($0, $1) }
         let engine = try Engine(
             configuration: engineConfiguration, fieldTypes: plugins.fieldTypes, hooks: HookRegistry(), lock: lock)
         self.engine = engine
@@ -92,11 +93,7 @@ package final class Server: Sendable {
         plugins.services.files = EngineFileHost(engine: engine)
         engine.files.acceptsUploads = plugins.servesFiles
         plugins.services.changes = ChangeServices(engine: engine, identities: services.identities)
-        plugins.services.runOnWorker = { job in
-            if !engine.workers.run(job) {
-                engine.logs.write(.error, "A plugin's work was refused: too much is waiting.")
-            }
-        }
+        plugins.services.runOnWorker = { job in engine.workers.run(job) }
         plugins.listenToChanges()
         report = plugins.start()
         try engine.useFileStorage(plugins.fileStorage)

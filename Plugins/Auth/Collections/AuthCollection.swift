@@ -44,6 +44,8 @@ final class AuthCollection: Sendable {
     /// Whether records are told of a sign-in from somewhere new.
     let hasAlerts: Bool
     let hasOAuth2: Bool
+    /// Names of OAuth2 providers.
+    let providers: [String]
     let authToken: Token
     /// Of the other kinds of tokens.
     let tokens: [RecordToken.Kind: Token]
@@ -83,6 +85,7 @@ final class AuthCollection: Sendable {
         minPasswordLength = minimum > 0 ? minimum : 1
         hasAlerts = document["authAlert"]?["enabled"]?.boolValue ?? false
         hasOAuth2 = document["oauth2"]?["enabled"]?.boolValue ?? false
+        providers = document["oauth2"]?["providers"]?.arrayValue?.compactMap { $0["name"]?.stringValue } ?? []
         authToken = Token(document["authToken"])
         tokens = Dictionary(uniqueKeysWithValues: RecordToken.Kind.allCases.map { ($0, Token(document[$0.option])) })
         templates = Dictionary(

@@ -50,7 +50,7 @@ struct EmailChangeRoutes: Sendable {
         failures["password"] = .length(password, 1...100)
         if failures["password"] == nil {
             let hash = failures["token"] == nil ? try fault(text, collection, request.records).record : nil
-            let isRight = Bcrypt.verify(password, hash?.text("password") ?? "", cost: collection.passwordCost)
+            let isRight = try Bcrypt.verify(password, hash?.text("password") ?? "", cost: collection.passwordCost)
             if !isRight {
                 failures["password"] = Failure(
                     "validation_invalid_password", "Missing or invalid auth record password.")

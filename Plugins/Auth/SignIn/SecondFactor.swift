@@ -27,6 +27,22 @@ enum SecondFactor {
         return nil
     }
 
+    /// Who has given a first proof in the session that a request names; nil when there is no such session any more.
+    static func pending(_ collection: AuthCollection, _ request: HTTPRequest) throws -> Record? {
+        guard collection.mfa.isEnabled else { return nil }
+        var id = request.query("mfaId") ?? ""
+        // What is wrong with the body, the method says.
+        if id.isEmpty { id = (try? Form(request).text("mfaId")) ?? "" }
+        guard !id.isEmpty, let session = try request.records.find("_mfas", id: id),
+            session.text("collectionRef") == collection.id, !isOver(session, collection)
+        else { return nil }
+        return try request.records.find(collection.id, id: session.text("recordRef"))
+    }
+
+    private static func isOver(_ session: Record, _ collection: AuthCollection) -> Bool {
+        DateTime.now().seconds - DateTime(parsing: session.text("created")).seconds > Int64(collection.mfa.duration)
+    }
+
     private static func begin(_ record: Record, _ method: String, _ records: Records) throws -> String {
         let session = try records.create(in: "_mfas")
         try session.set("collectionRef", .text(record.collectionID))
@@ -42,8 +58,7 @@ enum SecondFactor {
         guard let session = try records.find("_mfas", id: id) else {
             throw ServiceError.badRequest("Invalid or expired MFA session.")
         }
-        let age = DateTime.now().seconds - DateTime(parsing: session.text("created")).seconds
-        guard age <= Int64(collection.mfa.duration) else {
+        guard !isOver(session, collection) else {
             try records.delete(session)
             throw ServiceError.badRequest("Invalid or expired MFA session.")
         }

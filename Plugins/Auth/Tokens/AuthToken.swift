@@ -37,7 +37,10 @@ enum AuthToken {
         claims.string("auth")
         claims.endObject()
         let key = record.text("tokenKey") + collection.authToken.secret
-        guard let token = claims.withBytes({ WebToken.sign($0, key: key) }) else {
+        // Neither half alone may ever sign.
+        guard !collection.authToken.secret.isEmpty, !record.text("tokenKey").isEmpty,
+            let token = claims.withBytes({ WebToken.sign($0, key: key) })
+        else {
             throw ServiceError(status: 500, message: "Failed to create auth token.")
         }
         return token

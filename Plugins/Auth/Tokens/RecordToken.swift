@@ -34,7 +34,7 @@ enum RecordToken {
         claims.key(plain: "type")
         claims.string(kind.rawValue)
         claims.endObject()
-        guard let token, !token.secret.isEmpty,
+        guard let token, !token.secret.isEmpty, !record.text("tokenKey").isEmpty,
             let text = claims.withBytes({ WebToken.sign($0, key: record.text("tokenKey") + token.secret) })
         else { throw ServiceError(status: 500, message: "Failed to create a token.") }
         return text
@@ -50,7 +50,7 @@ enum RecordToken {
             let name = token.claims["collectionId"]?.stringValue, !name.isEmpty,
             let collection = try collections.find(name, records), collection.isAuth, collection.id == name,
             let secret = collection.tokens[kind]?.secret, !secret.isEmpty,
-            let record = try records.find(collection.id, id: id),
+            let record = try records.find(collection.id, id: id), !record.text("tokenKey").isEmpty,
             token.isSigned(with: record.text("tokenKey") + secret)
         else { return nil }
         return (record, collection, token.claims)

@@ -61,6 +61,7 @@ package struct PluginMount {
         "auth-methods": ["listAuthMethods"], "auth-refresh": ["authRefresh"],
         "auth-with-password": ["authWithPassword", "auth"], "auth-with-oauth2": ["authWithOAuth2", "auth"],
         "auth-with-otp": ["authWithOTP", "auth"], "auth-with-saml": ["authWithSAML", "auth"],
+        "auth-with/{method}": ["auth"], "auth-begin/{method}": ["auth"],
         "request-otp": ["requestOTP"], "request-password-reset": ["requestPasswordReset"],
         "confirm-password-reset": ["confirmPasswordReset"], "request-verification": ["requestVerification"],
         "confirm-verification": ["confirmVerification"], "request-email-change": ["requestEmailChange"],

@@ -47,6 +47,8 @@ package enum AuthOptions {
                     ])
                 ),
             ] + tokens.map { Member($0, token) } + templates.map { Member($0, template) }
+                // Options of sign-in methods that PocketBase does not know, by method. It reads past them.
+                + [Member("authMethods", .dictionary, omitsEmpty: true)]
         )
     }()
 
@@ -87,6 +89,10 @@ package enum AuthOptions {
     /// the provider of that name has, because secrets are never shown and so cannot be sent back.
     static func merge(_ body: JSONObject, over current: JSON) throws(OptionShape.WrongType) -> JSON {
         var merged = try shape.merging(.object(body), over: current)
+        if let sent = body["authMethods"] {
+            let known = current["authMethods"] ?? .null
+            merged = merged.setting(["authMethods"], try mergeMethods(sent, over: known))
+        }
         guard let sent = body["oauth2"]?.at("providers")?.arrayValue,
             var providers = merged.at("oauth2", "providers")?.arrayValue
         else { return merged }
@@ -100,10 +106,36 @@ package enum AuthOptions {
         return merged
     }
 
+    /// Lays options of sign-in methods over existing ones: what is not mentioned stays, with its secrets; a method with
+    /// null is forgotten.
+    private static func mergeMethods(_ sent: JSON, over current: JSON) throws(OptionShape.WrongType) -> JSON {
+        if sent.isNull { return .object(JSONObject()) }
+        guard let methods = sent.objectValue else { throw OptionShape.WrongType() }
+        var result = current.objectValue ?? JSONObject()
+        for (name, given) in methods {
+            if given.isNull {
+                result[name] = nil
+                continue
+            }
+            guard let given = given.objectValue else { throw OptionShape.WrongType() }
+            var options = result[name]?.objectValue ?? JSONObject()
+            for (key, value) in given { options[key] = value.isNull ? nil : value }
+            result[name] = .object(options)
+        }
+        return JSON.object(result).sortedKeys()
+    }
+
     /// The options without their secrets, as the API shows them.
     static func withoutSecrets(_ options: JSON) -> JSON {
         var result = options
         for token in tokens { result = result.setting([token, "secret"], "") }
+        var methods = JSONObject()
+        for (name, method) in result["authMethods"]?.objectValue ?? JSONObject() {
+            var shown = JSONObject()
+            for (key, value) in method.objectValue ?? JSONObject() where !SecretName.matches(key) { shown[key] = value }
+            methods[name] = .object(shown)
+        }
+        result = result.setting(["authMethods"], .object(methods))
         let providers = result.at("oauth2", "providers")?.arrayValue ?? []
         return result.setting(
             ["oauth2", "providers"], .array(providers.map { $0.setting(["clientSecret"], "") })

@@ -49,6 +49,7 @@ extension CollectionValidator {
         if isEnabled("mfa"), let failure = ValueRules.range(number("mfa", "duration"), 10, 86_400) {
             nest("mfa", ["duration": .failure(failure)])
         }
+        nest("authMethods", methodFailures(old))
         for token in AuthOptions.tokens { nest(token, tokenFailures(token)) }
         for template in AuthOptions.templates {
             if case .nested(let inner)? = templateFailures(options[template], under: "")[""] { nest(template, inner) }
@@ -59,7 +60,7 @@ extension CollectionValidator {
     /// Checks that concern several options; only when each for itself is sound.
     private func combinedFailures(_ old: JSONObject?) -> [String: FailureTree] {
         if isEnabled("mfa") {
-            if ["passwordAuth", "oauth2", "otp"].filter(isEnabled).count < 2 {
+            if ["passwordAuth", "oauth2", "otp"].filter(isEnabled).count + enabledMethods < 2 {
                 let failure = FieldFailure(
                     "validation_mfa_not_enough_auths", "MFA requires at least 2 auth methods to be enabled."
                 )
@@ -92,6 +93,25 @@ extension CollectionValidator {
             }
         }
         return nil
+    }
+
+    /// Options of other plugins' sign-in methods. What a collection has already stays when their plugin is gone.
+    private func methodFailures(_ old: JSONObject?) -> [String: FailureTree] {
+        var failures: [String: FailureTree] = [:]
+        for (name, options) in draft.authOptions["authMethods"]?.objectValue ?? JSONObject() {
+            if let found = environment.authMethodFailures(name, options.objectValue ?? JSONObject()) {
+                if !found.isEmpty { failures[name] = .nested(found) }
+            } else if old?["authMethods"]?[name] != options {
+                failures[name] = .failure(
+                    FieldFailure("validation_unknown_auth_method", "No plugin brings this method of signing in."))
+            }
+        }
+        return failures
+    }
+
+    private var enabledMethods: Int {
+        let methods = draft.authOptions["authMethods"]?.objectValue ?? JSONObject()
+        return methods.count { $0.value["enabled"]?.boolValue == true }
     }
 
     private func isEnabled(_ option: String) -> Bool { draft.authOptions.at(option, "enabled")?.boolValue == true }

@@ -23,7 +23,7 @@ package indirect enum OptionShape: Sendable {
     package struct Member: Sendable {
         package var name: String
         package var shape: OptionShape
-        /// Whether the member is left out where it is an empty string, as secrets are.
+        /// Whether the member is left out where it is an empty string or object, as secrets are.
         package var omitsEmpty: Bool
         package init(_ name: String, _ shape: OptionShape, omitsEmpty: Bool = false) {
             self.name = name
@@ -87,7 +87,7 @@ package indirect enum OptionShape: Sendable {
             var result = JSONObject()
             for member in members {
                 let inner = member.shape.encoding(object[member.name] ?? member.shape.zero)
-                if member.omitsEmpty, inner.stringValue == "" { continue }
+                if member.omitsEmpty, inner.stringValue == "" || inner.objectValue?.isEmpty == true { continue }
                 result.append(member.name, inner)
             }
             return .object(result)

@@ -1,3 +1,5 @@
+package import JSON
+
 /// What changing collections needs from the rest of the engine and from plugins.
 package struct SchemaEnvironment: Sendable {
     /// The installed field types.
@@ -9,6 +11,9 @@ package struct SchemaEnvironment: Sendable {
     package var ruleError: @Sendable (_ rule: String, _ collection: Collection, _ schema: Schema) -> String?
     /// Whether an OAuth2 provider of that name exists.
     package var hasProvider: @Sendable (_ name: String) -> Bool
+    /// What a sign-in method has against the options that a collection is to have for it; nil when no plugin brings that
+    /// method.
+    package var authMethodFailures: @Sendable (_ name: String, _ options: JSONObject) -> [String: FailureTree]?
     /// Called with what went wrong in a step that must not fail the change: views that no longer fit their sources.
     package var warn: @Sendable (_ message: String, _ error: String) -> Void
 
@@ -17,11 +22,14 @@ package struct SchemaEnvironment: Sendable {
         ruleError: @escaping @Sendable (_ rule: String, _ collection: Collection, _ schema: Schema) -> String? =
             { _, _, _ in nil },
         hasProvider: @escaping @Sendable (_ name: String) -> Bool = { ProviderNames.known.contains($0) },
+        authMethodFailures: @escaping @Sendable (_ name: String, _ options: JSONObject) -> [String: FailureTree]? =
+            { _, _ in nil },
         warn: @escaping @Sendable (_ message: String, _ error: String) -> Void = { _, _ in }
     ) {
         self.types = types
         self.ruleError = ruleError
         self.hasProvider = hasProvider
+        self.authMethodFailures = authMethodFailures
         self.warn = warn
     }
 }

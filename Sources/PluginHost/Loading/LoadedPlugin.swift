@@ -114,6 +114,7 @@ struct Registrations {
     var jobs: [PluginJob] = []
     var identity: IdentityProvider?
     var changeListener: ChangeListener?
+    var authMethods: [AuthMethod] = []
     var servesFiles = false
     var tables: [String: TablePointer] = [:]
     /// What the plugin did wrong while registering, for the operator.

@@ -20,6 +20,7 @@ package enum HostABI {
         ROOST_TABLE_HTTP_STREAM: .http,
         ROOST_TABLE_HTTP: .http,
         ROOST_TABLE_IDENTITY: .identity,
+        ROOST_TABLE_AUTH_METHOD: .identity,
         ROOST_TABLE_COMMAND: .commands,
     ]
 }

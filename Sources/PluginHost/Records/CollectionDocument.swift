@@ -55,11 +55,11 @@ enum CollectionDocument {
 
     private static func rule(_ rule: String?) -> JSON { rule.map { .string($0) } ?? .null }
 
-    private static func withoutSecrets(_ json: JSON) -> JSON {
+    static func withoutSecrets(_ json: JSON) -> JSON {
         switch json {
         case .object(let object):
             var result = JSONObject()
-            for (key, value) in object where key != "secret" && key != "clientSecret" {
+            for (key, value) in object where !SecretName.matches(key) {
                 result[key] = withoutSecrets(value)
             }
             return .object(result)

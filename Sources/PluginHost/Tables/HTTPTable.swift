@@ -105,8 +105,7 @@ enum HTTPTable {
                     }
                 }
                 if let run = plugin.services.runOnWorker {
-                    run(work)
-                    return ROOST_OK
+                    return run(work) ? ROOST_OK : ROOST_ENOMEM
                 }
                 return WorkerThread.run(work) ? ROOST_OK : ROOST_ENOMEM
             })

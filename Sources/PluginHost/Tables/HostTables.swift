@@ -14,6 +14,7 @@ enum HostTables {
         case ROOST_TABLE_HOOKS: hooks.raw
         case ROOST_TABLE_COMMAND: commands.raw
         case ROOST_TABLE_IDENTITY: identity.raw
+        case ROOST_TABLE_AUTH_METHOD: authMethods.raw
         case ROOST_TABLE_SETTINGS: settings.raw
         case ROOST_TABLE_FILES: files.raw
         case ROOST_TABLE_CRON: crons.raw
@@ -32,6 +33,7 @@ enum HostTables {
     private static let hooks = lasting(HooksTable.make())
     private static let commands = lasting(CommandTable.make())
     private static let identity = lasting(IdentityTable.make())
+    private static let authMethods = lasting(AuthMethodTable.make())
     private static let settings = lasting(SettingsTable.make())
     private static let files = lasting(FilesTable.make())
     private static let crons = lasting(CronTable.make())

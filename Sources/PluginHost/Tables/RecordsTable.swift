@@ -168,7 +168,7 @@ enum RecordsTable {
         return transaction(handle)
     }
 
-    private static func collection(_ name: String, _ call: PluginCall) -> Collection? {
+    static func collection(_ name: String, _ call: PluginCall) -> Collection? {
         if let schema = call.schema ?? call.transaction?.schema { return schema.collection(name) }
         return call.owner?.services.records?.collection(name, in: nil)
     }

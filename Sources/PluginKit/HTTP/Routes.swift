@@ -60,6 +60,19 @@ extension Host {
         try add(method, path, .loop, audience, maxBodySize, nil, RouteBox(self, .answersQuicklyOr(quick, slow)))
     }
 
+    /// Takes a job to be run on a thread that may wait; false when too much is waiting already.
+    public typealias Executor = @Sendable (@escaping @Sendable () -> Void) -> Bool
+
+    /// Adds a route that is answered on threads of the plugin's own, so that it can be as slow as it likes without
+    /// keeping the server's workers from others. When `executor` refuses, the answer is 503. A handler answers what it
+    /// throws; failures that a call into the host noted are not part of that answer.
+    public func route(
+        _ method: String, _ path: String, audience: Audience = .anyone, maxBodySize: Int = 0,
+        on executor: @escaping Executor, _ handler: @escaping @Sendable (HTTPRequest) throws -> HTTPResponse
+    ) throws {
+        try add(method, path, .loop, audience, maxBodySize, nil, RouteBox(self, .answersElsewhere(executor, handler)))
+    }
+
     /// Adds a middleware: it sees every request whose path begins with `prefix` before its route, in ascending order of
     /// `priority`, and answers it or passes it on by returning nil.
     public func middleware(
@@ -107,6 +120,8 @@ extension Host {
     }
 }
 
+typealias Executor = Host.Executor
+
 /// One registered handler and its pending requests.
 private final class RouteBox: Sendable {
     enum Handler: Sendable {
@@ -114,6 +129,7 @@ private final class RouteBox: Sendable {
         case answersLater(@Sendable (HTTPRequest) async throws -> HTTPResponse)
         case answersQuicklyOr(
             @Sendable (HTTPRequest) throws -> HTTPResponse?, @Sendable (HTTPRequest) throws -> HTTPResponse)
+        case answersElsewhere(Executor, @Sendable (HTTPRequest) throws -> HTTPResponse)
         case mayAnswer(@Sendable (HTTPRequest) throws -> HTTPResponse?)
     }
 
@@ -142,6 +158,11 @@ private final class RouteBox: Sendable {
                 }
             } catch { return request.call.report(error) }
             return later(request, slow)
+        case .answersElsewhere(let run, let handler):
+            let isTaken = run {
+                do { try request.respond(try handler(request)) } catch { request.respond(error: error) }
+            }
+            return isTaken ? ROOST_PENDING : request.call.report(ServiceError.overloaded)
         case .answersLater(let handler):
             // Under the lock, so that the task cannot end before it is known.
             pending.withLock { pending in
@@ -174,7 +195,7 @@ private final class RouteBox: Sendable {
             }, job.toOpaque())
         guard let status, status >= 0 else {
             job.release()
-            return status ?? ROOST_EUNSUPPORTED
+            return request.call.report(ServiceError.overloaded)
         }
         return ROOST_PENDING
     }

@@ -81,7 +81,8 @@ typedef struct roost_http_v1 {
     roost_status (*respond_error)(roost_request request, int32_t status, roost_bytes message, roost_bytes data);
     /* [any] 1 while an answer would still reach the client. */
     uint32_t (*is_open)(roost_request request);
-    /* [any] Runs a function on a worker thread, e.g. to go on with a pending request. */
+    /* [any] Runs a function on a worker thread, e.g. to go on with a pending request. ROOST_ENOMEM: too much is waiting,
+     * and the function is not called. */
     roost_status (*run_on_worker)(
         const roost_host *host, void (*function)(void *user, const roost_call *call), void *user);
 } roost_http_v1;

@@ -4,6 +4,7 @@
 
 #include "core.h"
 
+#include "auth_method.h"
 #include "changes.h"
 #include "command.h"
 #include "cron.h"

@@ -1,12 +1,13 @@
-import Glibc
 import PluginKit
-import Synchronization
 
-/// `POST …/request-otp` and `POST …/auth-with-otp`: signing in with a password that comes by mail and counts once.
-struct OneTimePasswordRoutes: Sendable {
-    let collections: AuthCollections
-    let mails: AuthMails
-    let signIn: SignIn
+/// Signing in with a password that comes by mail and counts once: `request-otp` and `auth-with-otp`.
+final class OneTimePasswordMethod: AuthMethod {
+    let name = "otp"
+    let title = "OTP"
+    let defaults = JSONObject()
+    let begins = true
+    private let collections: AuthCollections
+    private let mails: AuthMails
     private let attempts = AttemptLimit()
 
     /// Open passwords of one record; further requests get the last one's id again.
@@ -14,33 +15,32 @@ struct OneTimePasswordRoutes: Sendable {
     /// bcrypt's, of the passwords in `_otps`.
     private static let hashCost = 8
 
-    init(collections: AuthCollections, mails: AuthMails, signIn: SignIn) {
+    init(_ collections: AuthCollections, _ mails: AuthMails) {
         self.collections = collections
         self.mails = mails
-        self.signIn = signIn
     }
 
-    func add(to host: Host) throws {
-        try host.route("POST", "/api/collections/{collection}/request-otp") { try ask($0) }
-        try host.route("POST", "/api/collections/{collection}/auth-with-otp") { try finish($0) }
-    }
-
-    private func collection(_ request: HTTPRequest) throws -> AuthCollection {
-        let collection = try collections.authNamed(in: request)
-        guard collection.otp.isEnabled else {
-            throw ServiceError.forbidden("The collection is not configured to allow OTP authentication.")
+    private func collection(_ attempt: AuthAttempt) throws -> AuthCollection {
+        guard let collection = try collections.find(attempt.collection, attempt.records) else {
+            throw ServiceError.notFound()
         }
         return collection
     }
 
+    func describe(_ options: JSONObject) -> JSONObject {
+        let isOn = options["enabled"]?.boolValue ?? false
+        return ["enabled": .bool(isOn), "duration": isOn ? options["duration"] ?? 0 : 0]
+    }
+
     // MARK: - Asking
 
-    private func ask(_ request: HTTPRequest) throws -> HTTPResponse {
-        let collection = try collection(request)
+    func begin(_ attempt: AuthAttempt) throws -> JSONObject {
+        let collection = try collection(attempt)
+        let request = attempt.request
         let email = try Form(request).email("email")
         guard let record = try collection.record(email: email, request.records) else {
             // The same work and the same answer as for somebody who is there.
-            Bcrypt.pretend(cost: Self.hashCost)
+            try Bcrypt.pretend(cost: Self.hashCost)
             return Self.answer(request.host.randomText(15, of: Alphabet.id))
         }
         if let open = try lastOfTooMany(record, collection, request.records) { return Self.answer(open) }
@@ -64,7 +64,7 @@ struct OneTimePasswordRoutes: Sendable {
         return Self.answer(otp.id)
     }
 
-    private static func answer(_ id: String) -> HTTPResponse { AuthAnswer.line(.json(["otpId": .string(id)])) }
+    private static func answer(_ id: String) -> JSONObject { ["otpId": .string(id)] }
 
     private func lastOfTooMany(
         _ record: Record, _ collection: AuthCollection, _ records: Records
@@ -85,8 +85,9 @@ struct OneTimePasswordRoutes: Sendable {
 
     private static let refusal = ServiceError.badRequest("Invalid or expired OTP")
 
-    private func finish(_ request: HTTPRequest) throws -> HTTPResponse {
-        let collection = try collection(request)
+    func finish(_ attempt: AuthAttempt) throws -> AuthProof {
+        let collection = try collection(attempt)
+        let request = attempt.request
         let form = try Form(request)
         let (id, password) = (try form.text("otpId"), try form.text("password"))
         var failures: [String: Failure] = [:]
@@ -98,13 +99,13 @@ struct OneTimePasswordRoutes: Sendable {
             otp.text("collectionRef") == collection.id, !OneTimePassword.isOver(otp, collection),
             let record = try records.find(collection.id, id: otp.text("recordRef"))
         else {
-            Bcrypt.pretend(cost: Self.hashCost)
+            try Bcrypt.pretend(cost: Self.hashCost)
             throw Self.refusal
         }
         guard attempts.take(record.id) else {
             throw ServiceError.tooManyRequests("Too many attempts, please try again later with a new OTP.")
         }
-        guard Bcrypt.verify(password, otp.text("password"), cost: Self.hashCost) else { throw Self.refusal }
+        guard try Bcrypt.verify(password, otp.text("password"), cost: Self.hashCost) else { throw Self.refusal }
         // Whoever deletes it has used it: of several requests with one password only one gets in.
         let address = otp.text("sentTo")
         do {
@@ -114,7 +115,7 @@ struct OneTimePasswordRoutes: Sendable {
         }
         try verify(record, collection, address: address, request)
         guard let current = try records.find(collection.id, id: record.id) else { throw Self.refusal }
-        return try signIn.complete(current, collection, method: "otp", context: "otp", request)
+        return AuthProof(current)
     }
 
     /// Who read the mail has the address it went to.
@@ -131,45 +132,6 @@ struct OneTimePasswordRoutes: Sendable {
             request.host.log.error(
                 "Failed to update record verified state after successful OTP validation",
                 ["error": .string("\(error)"), "recordId": .string(record.id)])
-        }
-    }
-}
-
-/// Records of `_otps`.
-enum OneTimePassword {
-    static let collection = "_otps"
-
-    static func make(_ password: String, for record: Record, _ records: Records) throws -> Record {
-        let otp = try records.create(in: collection)
-        try otp.set("collectionRef", .text(record.collectionID))
-        try otp.set("recordRef", .text(record.id))
-        try otp.set("password", .text(password))
-        try records.save(otp)
-        return otp
-    }
-
-    static func isOver(_ otp: Record, _ collection: AuthCollection) -> Bool {
-        let created = DateTime(parsing: otp.text("created"))
-        return DateTime.now().seconds - created.seconds > Int64(collection.otp.duration)
-    }
-}
-
-/// Attempts at the few digits of a one-time password: 5 in 3 minutes for each record, from wherever they come.
-final class AttemptLimit: Sendable {
-    private static let most = 5
-    private static let seconds = 180
-    private let windows = Mutex<[String: (end: Int, count: Int)]>([:])
-
-    /// - Returns: false when there have been too many.
-    func take(_ key: String) -> Bool {
-        let now = time(nil)
-        return windows.withLock { windows in
-            if windows.count > 10_000 { windows = windows.filter { $0.value.end > now } }
-            var window = windows[key] ?? (0, 0)
-            if window.end <= now { window = (now + Self.seconds, 0) }
-            window.count += 1
-            windows[key] = window
-            return window.count <= Self.most
         }
     }
 }

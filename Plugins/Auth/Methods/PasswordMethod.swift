@@ -1,21 +1,24 @@
 import PluginKit
 
-/// `POST /api/collections/{collection}/auth-with-password`
-struct PasswordRoute: Sendable {
-    let collections: AuthCollections
-    let signIn: SignIn
+/// Signing in with a password: `auth-with-password`.
+final class PasswordMethod: AuthMethod {
+    let name = "password"
+    let title = "password"
+    let defaults = JSONObject()
+    private let collections: AuthCollections
 
-    func add(to host: Host) throws {
-        try host.route("POST", "/api/collections/{collection}/auth-with-password") { request in
-            try answer(request, try collections.authNamed(in: request))
-        }
+    init(_ collections: AuthCollections) { self.collections = collections }
+
+    func describe(_ options: JSONObject) -> JSONObject {
+        let isOn = options["enabled"]?.boolValue ?? false
+        return ["identityFields": isOn ? options["identityFields"] ?? [] : [], "enabled": .bool(isOn)]
     }
 
-    private func answer(_ request: HTTPRequest, _ collection: AuthCollection) throws -> HTTPResponse {
-        guard collection.allowsPasswords else {
-            throw ServiceError.forbidden("The collection is not configured to allow password authentication.")
+    func finish(_ attempt: AuthAttempt) throws -> AuthProof {
+        guard let collection = try collections.find(attempt.collection, attempt.records) else {
+            throw ServiceError.notFound()
         }
-        let form = try Form(request)
+        let form = try Form(attempt.request)
         let identity = try form.text("identity")
         let password = try form.text("password")
         let field = try form.text("identityField")
@@ -23,13 +26,13 @@ struct PasswordRoute: Sendable {
             throw invalid
         }
         let fields = field.isEmpty ? collection.identityFields : [field]
-        let record = try Self.find(identity, in: fields, of: collection, request.records)
+        let record = try Self.find(identity, in: fields, of: collection, attempt.records)
         // Hashed for nobody too: the time must not tell who has an account.
-        let isRight = Bcrypt.verify(password, record?.text("password") ?? "", cost: collection.passwordCost)
+        let isRight = try Bcrypt.verify(password, record?.text("password") ?? "", cost: collection.passwordCost)
         guard isRight, let record else {
             throw ServiceError.badRequest("Failed to authenticate.")
         }
-        return try signIn.complete(record, collection, method: "password", context: "password", request)
+        return AuthProof(record)
     }
 
     private static func failures(
