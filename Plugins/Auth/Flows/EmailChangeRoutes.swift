@@ -20,7 +20,7 @@ struct EmailChangeRoutes: Sendable {
         let email = try Form(request).text("newEmail")
         var failure = Failure.email(email)
         if failure == nil {
-            if email == record.text("email") {
+            if email.isSame(as: record.text("email")) {
                 failure = Failure("validation_not_in_invalid", "Must not be in list.")
             } else if let other = try collection.record(email: email, request.records), other.id != record.id {
                 failure = Failure("validation_invalid_new_email", "Invalid new email address.")

@@ -62,7 +62,7 @@ struct PasswordResetRoutes: Sendable {
             let record = found.record
             try record.set("password", .text(password))
             // Who got the mail has the address, if it is still the same.
-            if !record.bool("verified"), record.text("email") == found.claims["email"]?.stringValue {
+            if !record.bool("verified"), record.text("email").isSame(as: found.claims["email"]?.stringValue ?? "") {
                 try record.set("verified", .bool(true))
             }
             try request.save(record, or: "Failed to set new password.")

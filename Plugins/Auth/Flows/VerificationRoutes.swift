@@ -65,7 +65,7 @@ struct VerificationRoutes: Sendable {
             return .invalidToken
         }
         if found.collection.id != collection.id { return .tokenOfOtherCollection }
-        return found.record.text("email") == email
+        return found.record.text("email").isSame(as: email)
             ? nil
             : Failure(
                 "validation_token_email_mismatch",

@@ -4,8 +4,12 @@ import PluginKit
 enum OneTimePassword {
     static let collection = "_otps"
 
-    static func make(_ password: String, for record: Record, _ records: Records) throws -> Record {
+    /// - Parameter id: nil for one that is made.
+    static func make(
+        _ password: String, for record: Record, id: String? = nil, _ records: Records
+    ) throws -> Record {
         let otp = try records.create(in: collection)
+        if let id { try otp.set("id", .text(id)) }
         try otp.set("collectionRef", .text(record.collectionID))
         try otp.set("recordRef", .text(record.id))
         try otp.set("password", .text(password))

@@ -10,8 +10,8 @@ final class OneTimePasswordMethod: AuthMethod {
     private let mails: AuthMails
     private let attempts = AttemptLimit()
 
-    /// Open passwords of one record; further requests get the last one's id again.
-    private static let maxOpen = 10
+    private let issued = IssuedPasswords()
+
     /// bcrypt's, of the passwords in `_otps`.
     private static let hashCost = 8
 
@@ -38,19 +38,45 @@ final class OneTimePasswordMethod: AuthMethod {
         let collection = try collection(attempt)
         let request = attempt.request
         let email = try Form(request).email("email")
-        guard let record = try collection.record(email: email, request.records) else {
-            // The same work and the same answer as for somebody who is there.
-            try Bcrypt.pretend(cost: Self.hashCost)
-            return Self.answer(request.host.randomText(15, of: Alphabet.id))
+        let record = try collection.record(email: email, request.records)
+        // The same look-up for somebody who is not there, and nothing else before the answer: a password is made, kept and
+        // sent afterwards, so that the time tells nothing.
+        let known = try openPasswords(of: record?.id ?? "", collection, request.records)
+        let id = request.host.randomText(15, of: Alphabet.id)
+        guard let record else { return Self.answer(id) }
+        let recordID = record.id
+        if let last = issued.reserve(id, for: recordID, known: known) {
+            request.host.log.warn(
+                "Too many OTP requests - reusing the last issued",
+                ["recordId": .string(recordID), "otpId": .string(last)])
+            return Self.answer(last)
         }
-        if let open = try lastOfTooMany(record, collection, request.records) { return Self.answer(open) }
-        let password = request.host.randomText(max(collection.otpLength, 1), of: Alphabet.digits)
-        let otp = try OneTimePassword.make(password, for: record, request.records)
+        let host = request.host
+        let fail: @Sendable (any Error) -> Void = { error in
+            host.log.error("Failed to create an OTP", ["error": .string("\(error)"), "recordId": .string(recordID)])
+        }
+        do {
+            try host.runOnWorker { [self] records in
+                do { try issue(id, to: recordID, collection, records) } catch { fail(error) }
+                issued.release(id, of: recordID)
+            }
+        } catch {
+            issued.release(id, of: recordID)
+            fail(error)
+        }
+        return Self.answer(id)
+    }
+
+    /// Makes a password, keeps its hash and sends it.
+    private func issue(_ id: String, to recordID: String, _ collection: AuthCollection, _ records: Records) throws {
+        guard let record = try records.find(collection.id, id: recordID) else { return }
+        let (host, address) = (records.host, record.text("email"))
+        let password = host.randomText(max(collection.otpLength, 1), of: Alphabet.digits)
+        _ = try OneTimePassword.make(password, for: record, id: id, records)
         let message = try mails.compose(
-            .oneTimePassword, record, collection, values: ["{OTP}": password, "{OTP_ID}": otp.id],
-            meta: ["otpId": .string(otp.id), "password": .string(password)], request.records)
-        let (id, address, log) = (otp.id, record.text("email"), request.host.log)
-        mails.queue(message, "OTP", request.records) { isSent, records in
+            .oneTimePassword, record, collection, values: ["{OTP}": password, "{OTP_ID}": id],
+            meta: ["otpId": .string(id), "password": .string(password)], records)
+        mails.queue(message, "OTP", records) { isSent, records in
             do {
                 guard let otp = try records.find(OneTimePassword.collection, id: id) else { return }
                 guard isSent else { return try records.delete(otp) }
@@ -58,27 +84,22 @@ final class OneTimePasswordMethod: AuthMethod {
                 try otp.set("sentTo", .text(address))
                 try records.save(otp)
             } catch {
-                log.error("A sent OTP was not noted", ["error": .string("\(error)"), "otpId": .string(id)])
+                host.log.error("A sent OTP was not noted", ["error": .string("\(error)"), "otpId": .string(id)])
             }
         }
-        return Self.answer(otp.id)
     }
 
     private static func answer(_ id: String) -> JSONObject { ["otpId": .string(id)] }
 
-    private func lastOfTooMany(
-        _ record: Record, _ collection: AuthCollection, _ records: Records
-    ) throws -> String? {
+    /// The ids of a record's passwords that still count, the latest first.
+    private func openPasswords(
+        of recordID: String, _ collection: AuthCollection, _ records: Records
+    ) throws -> [String] {
         let known = try records.list(
             OneTimePassword.collection, filter: "collectionRef = {:collection} && recordRef = {:record}",
-            sort: "-created", parameters: ["collection": .string(collection.id), "record": .string(record.id)],
+            sort: "-created", parameters: ["collection": .string(collection.id), "record": .string(recordID)],
             limit: 100)
-        let open = known.filter { !OneTimePassword.isOver($0, collection) }
-        guard open.count >= Self.maxOpen, let last = open.first else { return nil }
-        records.host.log.warn(
-            "Too many OTP requests - reusing the last issued",
-            ["recordId": .string(record.id), "otpId": .string(last.id)])
-        return last.id
+        return known.filter { !OneTimePassword.isOver($0, collection) }.map(\.id)
     }
 
     // MARK: - Signing in
@@ -122,7 +143,7 @@ final class OneTimePasswordMethod: AuthMethod {
     private func verify(
         _ record: Record, _ collection: AuthCollection, address: String, _ request: HTTPRequest
     ) throws {
-        guard !record.bool("verified"), !address.isEmpty, record.text("email") == address else { return }
+        guard !record.bool("verified"), !address.isEmpty, record.text("email").isSame(as: address) else { return }
         try record.set("verified", .bool(true))
         // Somebody else may have made the account with a password of theirs, in wait of the address's owner.
         if !collection.mfa.isEnabled { try record.set("password", .text(request.host.randomText(30))) }

@@ -28,11 +28,19 @@ final class PasswordMethod: AuthMethod {
         let fields = field.isEmpty ? collection.identityFields : [field]
         let record = try Self.find(identity, in: fields, of: collection, attempt.records)
         // Hashed for nobody too: the time must not tell who has an account.
-        let isRight = try Bcrypt.verify(password, record?.text("password") ?? "", cost: collection.passwordCost)
+        let isRight = try Bcrypt.verify(
+            password, record?.text("password") ?? "",
+            cost: record == nil ? try Self.usualCost(of: collection, attempt.records) : collection.passwordCost)
         guard isRight, let record else {
             throw ServiceError.badRequest("Failed to authenticate.")
         }
         return AuthProof(record)
+    }
+
+    /// The cost of the hashes that are there: the field's may have been changed since.
+    private static func usualCost(of collection: AuthCollection, _ records: Records) throws -> Int {
+        let first = try records.list(collection.id, limit: 1).first
+        return Bcrypt.cost(of: first?.text("password") ?? "") ?? collection.passwordCost
     }
 
     private static func failures(

@@ -42,10 +42,17 @@ enum Bcrypt {
     }
 
     private static func queued(_ password: String, _ setting: String) throws -> String? {
-        let cost = Int(setting.dropFirst(4).prefix(2)) ?? 0
-        let queue = cost >= slowCost ? slow : usual
+        let queue = cost(of: setting) ?? 0 >= slowCost ? slow : usual
         guard let result = queue.wait(for: { crypt(password, setting: setting) }) else { throw ServiceError.overloaded }
         return result
+    }
+
+    /// The cost of a hash; nil for what is none.
+    static func cost(of hash: String) -> Int? {
+        guard hash.hasPrefix("$2"), let cost = Int(hash.dropFirst(4).prefix(2)), (4...31).contains(cost) else {
+            return nil
+        }
+        return cost
     }
 
     /// Ends the threads.

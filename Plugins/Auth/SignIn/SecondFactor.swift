@@ -62,7 +62,8 @@ enum SecondFactor {
             try records.delete(session)
             throw ServiceError.badRequest("Invalid or expired MFA session.")
         }
-        guard session.text("recordRef") == record.id, session.text("collectionRef") == record.collectionID else {
+        guard session.text("recordRef").isSame(as: record.id), session.text("collectionRef") == record.collectionID
+        else {
             throw ServiceError.badRequest("Invalid MFA session.")
         }
         guard session.text("method") != method else {

@@ -48,7 +48,7 @@ enum RecordToken {
         guard let token = WebToken(text), token.end(now: Int64(time(nil))) != nil,
             token.claims["type"]?.stringValue == kind.rawValue, let id = token.claims["id"]?.stringValue, !id.isEmpty,
             let name = token.claims["collectionId"]?.stringValue, !name.isEmpty,
-            let collection = try collections.find(name, records), collection.isAuth, collection.id == name,
+            let collection = try collections.find(name, records), collection.isAuth,
             let secret = collection.tokens[kind]?.secret, !secret.isEmpty,
             let record = try records.find(collection.id, id: id), !record.text("tokenKey").isEmpty,
             token.isSigned(with: record.text("tokenKey") + secret)

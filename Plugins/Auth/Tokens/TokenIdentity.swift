@@ -14,7 +14,7 @@ final class TokenIdentity: IdentityProvider {
     }
 
     func verify(_ token: String, record: Record, collection: UnsafeBufferPointer<UInt8>) -> Int64? {
-        guard let claims = AuthToken.parse(token), claims.recordID == record.id,
+        guard let claims = AuthToken.parse(token), claims.recordID.isSame(as: record.id),
             let collection = try? collections.read(claims.collectionID, collection), collection.isAuth,
             !collection.authToken.secret.isEmpty, !record.text("tokenKey").isEmpty,
             claims.token.isSigned(with: record.text("tokenKey") + collection.authToken.secret)

@@ -7,6 +7,34 @@ package enum AuthRecordRules {
     /// The address of the record that PocketBase's installer page makes; it goes when a real superuser comes.
     static let installerEmail = "__pbinstaller@example.com"
 
+    /// What is wrong with a record that belongs to another one: a linked account, a session, a one-time password, an origin.
+    static func companionFailures(
+        _ record: Record, schema: Schema, connection: Connection
+    ) throws -> [String: FieldFailure] {
+        guard record.collection.system, companions.contains(record.collection.name) else { return [:] }
+        guard case .text(let collectionID) = record["collectionRef"] else { return [:] }
+        guard let owner = schema.collection(id: collectionID) else {
+            return [
+                "collectionRef": FieldFailure("validation_invalid_collection_id", "Missing or invalid collection.")
+            ]
+        }
+        guard owner.isAuth else {
+            return [
+                "collectionRef": FieldFailure(
+                    "validation_invalid_collection_type", "Invalid collection type - must be auth.")
+            ]
+        }
+        guard case .text(let id) = record["recordRef"], try connection.record(id: id, in: owner) != nil else {
+            return ["recordRef": FieldFailure("validation_invalid_record", "Missing or invalid record.")]
+        }
+        if record.collection.name == "_externalAuths", case .text(let provider) = record["provider"],
+            !ProviderNames.known.contains(provider)
+        {
+            return ["provider": FieldFailure("validation_in_invalid", "Must be a valid value.")]
+        }
+        return [:]
+    }
+
     static func beforeWrite(_ record: Record, saver: RecordSaver, transaction: Transaction) throws {
         if record.collection.isSuperusers { record["verified"] = .bool(true) }
         if !record.isNew, record["tokenKey"] == record.originalValue("tokenKey"),

@@ -116,6 +116,9 @@ package struct RecordSaver {
                 failures[field.name] = failure
             }
         }
+        if failures.isEmpty, record.collection.system {
+            failures = try AuthRecordRules.companionFailures(record, schema: schema, connection: connection)
+        }
         if !failures.isEmpty { throw ValidationFailures(failures) }
     }
 
