@@ -36,6 +36,7 @@ let package = Package(
     name: "roost",
     products: [
         .executable(name: "roost", targets: ["Host"]),
+        .executable(name: "roost-thumbs", targets: ["ThumbsHelper"]),
         .library(name: "Roost", targets: ["Roost"]),
         .library(name: "PluginKit", targets: ["PluginKit"]),
         .library(name: "PluginABI", targets: ["PluginABI"]),
@@ -46,6 +47,7 @@ let package = Package(
             .library(name: "FilesPlugin", type: .dynamic, targets: ["FilesPlugin"]),
             .library(name: "MailPlugin", type: .dynamic, targets: ["MailPlugin"]),
             .library(name: "RealtimePlugin", type: .dynamic, targets: ["RealtimePlugin"]),
+            .library(name: "ThumbsPlugin", type: .dynamic, targets: ["ThumbsPlugin"]),
         ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -57,8 +59,10 @@ let package = Package(
         .systemLibrary(name: "CCrypt", path: "Sources/System/CCrypt", pkgConfig: "libcrypt"),
         .systemLibrary(name: "CMalloc", path: "Sources/System/CMalloc"),
         .systemLibrary(name: "CZlib", path: "Sources/System/CZlib", pkgConfig: "zlib"),
-        // These are loaded at their first use; their headers alone are needed here.
+        // These are loaded at their first use; their headers alone are needed here, and of libvips not even those.
         .target(name: "CCurl", path: "Sources/System/CCurl"),
+        .target(name: "CVips", path: "Sources/System/CVips"),
+        .target(name: "CSpawn", path: "Sources/System/CSpawn"),
         .target(name: "CZip", path: "Sources/System/CZip"),
         .target(
             name: "CXML2", path: "Sources/System/CXML2", cSettings: [.unsafeFlags(["-I/usr/include/libxml2"])]),
@@ -124,6 +128,12 @@ let package = Package(
             name: "RealtimePlugin", dependencies: ["PluginKit", "JSON"], path: "Plugins/Realtime",
             exclude: ["plugin.json"], swiftSettings: strict, linkerSettings: pluginLinker
         ),
+        .target(
+            name: "ThumbsPlugin", dependencies: ["PluginKit", "CSpawn"], path: "Plugins/Thumbs",
+            exclude: ["plugin.json", "Helper"], swiftSettings: strict, linkerSettings: pluginLinker
+        ),
+        .executableTarget(
+            name: "ThumbsHelper", dependencies: ["CVips"], path: "Plugins/Thumbs/Helper", swiftSettings: strict),
         .target(
             name: "MailPlugin", dependencies: ["PluginKit", "CCurl", "CXML2"], path: "Plugins/Mail",
             exclude: ["plugin.json"], swiftSettings: strict + [.unsafeFlags(["-Xcc", "-I/usr/include/libxml2"])],

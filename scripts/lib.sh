@@ -89,7 +89,7 @@ need_lld() {
 
 # Everything that building Roost needs.
 set_up_build() {
-    need_packages libsqlite3-dev libssl-dev libxml2-dev libcurl4-openssl-dev libcrypt-dev libre2-dev libzip-dev zlib1g-dev pkg-config
+    need_packages libsqlite3-dev libssl-dev libxml2-dev libcurl4-openssl-dev libcrypt-dev libre2-dev libzip-dev zlib1g-dev libvips42 pkg-config
     need_package_for python3 python3
     need_package_for cc gcc
     need_package_for c++ g++

@@ -2,7 +2,7 @@
 """Puts the built plugins beside the host: stage-plugins.py [--strip] PLUGINS BIN
 
 For each PLUGINS/**/plugin.json with an "id" and a "library", BIN/plugins/<id>/ gets the library, a plugin.json that
-holds the library's SHA-256 under "sha256", and the folder that "dashboard" names, if any. What is already there and
+holds the library's SHA-256 under "sha256", the "programs" and the folder that "dashboard" names, if any. What is already there and
 equal is left alone; what an earlier run put there and no longer exists is removed; what others put there stays.
 """
 
@@ -61,6 +61,14 @@ def assemble(folder, path, manifest, binaries, strip):
         subprocess.run(["strip", "--strip-unneeded", str(library)], check=True)
     # The host refuses what others may write to, whatever the umask of the one who builds.
     library.chmod(0o755)
+    programs = []
+    for name in manifest.get("programs", []):
+        if not (binaries / name).is_file():
+            raise Problem(f"{name} was not built, but {path.parent.name}/plugin.json names it.")
+        programs.append(folder / name)
+        shutil.copyfile(binaries / name, folder / name)
+        if strip:
+            subprocess.run(["strip", "--strip-unneeded", str(folder / name)], check=True)
     dashboard = manifest.get("dashboard")
     if isinstance(dashboard, str) and dashboard:
         pages = path.parent / dashboard
@@ -72,7 +80,7 @@ def assemble(folder, path, manifest, binaries, strip):
     staged.write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     staged.chmod(0o644)
     for item in [folder, *folder.rglob("*")]:
-        item.chmod(0o755 if item.is_dir() or item == library else 0o644)
+        item.chmod(0o755 if item.is_dir() or item == library or item in programs else 0o644)
 
 
 def contents(folder):

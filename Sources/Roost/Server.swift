@@ -86,7 +86,9 @@ package final class Server: Sendable {
         self.engine = engine
         logs.use(engine.logs)
         if let recovery { engine.logs.write(.info, recovery) }
-        services = Services(engine: engine, identities: IdentityCache(engine: engine))
+        services = Services(
+            engine: engine, identities: IdentityCache(engine: engine),
+            thumbs: ThumbServer(engine: engine, maker: plugins.thumbMaker))
         plugins.services.records = EngineRecordHost(engine: engine)
         plugins.services.settings = EngineSettingsHost(engine: engine)
         plugins.services.crons = engine.crons

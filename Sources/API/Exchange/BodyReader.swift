@@ -81,10 +81,12 @@ package enum BodyReader {
             let pairs = buffer.withUnsafeReadableBytes { URLEncodedForm.parse($0) }
             return .form(pairs + request.queryItems)
         }
+        // PocketBase tries to read XML, which has no members that a record could take.
+        if type.hasPrefix("application/xml") || type.hasPrefix("text/xml") { throw ServiceError.badRequest() }
         throw ServiceError.badRequest("Unsupported Content-Type.")
     }
 
-    /// Whether every percent sign begins two hexadecimal digits.
+    /// Whether every percent sign begins two hexadecimal digits, and nothing separates pairs as forms once did.
     private static func isEscaped(_ bytes: UnsafeRawBufferPointer) -> Bool {
         var index = 0
         func isHex(_ index: Int) -> Bool {
@@ -92,6 +94,7 @@ package enum BodyReader {
             return (48...57).contains(bytes[index]) || (65...70).contains(bytes[index] & 0xDF)
         }
         while index < bytes.count {
+            if bytes[index] == UInt8(ascii: ";") { return false }
             if bytes[index] == UInt8(ascii: "%") && !(isHex(index + 1) && isHex(index + 2)) { return false }
             index += 1
         }
@@ -121,7 +124,11 @@ package enum BodyReader {
         for payload in payloads {
             guard let json = try? JSONParser.parse(payload) else { throw ServiceError.badRequest() }
             guard case .object(let object) = json else {
-                if json.isNull { continue }
+                // No object at all, as Go's decoder has it.
+                if json.isNull {
+                    values = []
+                    continue
+                }
                 throw ServiceError.badRequest()
             }
             for (key, value) in object {

@@ -7,14 +7,16 @@ package final class Services: Sendable {
     package let identities: IdentityCache
     package let slowReads = SlowReads()
     package let limiter: RateLimiter
+    package let thumbs: ThumbServer
 
     /// How long a read may keep an event loop, in nanoseconds.
     package static let loopBudget: UInt64 = 1_000_000
 
-    package init(engine: Engine, identities: IdentityCache) {
+    package init(engine: Engine, identities: IdentityCache, thumbs: ThumbServer) {
         self.engine = engine
         self.identities = identities
         limiter = engine.limiter
+        self.thumbs = thumbs
     }
 
     /// A handler that works on an `Exchange`.

@@ -217,6 +217,10 @@ final class PluginRequest: PluginRequestSource {
         exchange.responder.webSocket(subprotocol: subprotocol, options: options)
     }
 
+    func thumb(_ key: String, name: String, size: String, isDownload: Bool) -> (() -> Void)? {
+        exchange.services.thumbs.answer(exchange, key: key, name: name, size: size, isDownload: isDownload)
+    }
+
     func respond(status: Int, contentType: String, body: [UInt8]) {
         guard (100...599).contains(status) else { return exchange.fail(ServiceError.internal()) }
         if contentType == "application/json", (200..<300).contains(status), !exchange.query("fields").isEmpty,

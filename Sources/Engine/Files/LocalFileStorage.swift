@@ -56,7 +56,9 @@ package struct LocalFileStorage: FileStorage {
         let attributes: JSON = [
             "user.cache_control": "", "user.content_disposition": "", "user.content_encoding": "",
             "user.content_language": "", "user.content_type": .string(type),
-            "user.metadata": ["original-filename": .string(Self.cut(originalName))], "md5": .null,
+            "user.metadata": originalName.isEmpty
+                ? .object(JSONObject()) : ["original-filename": .string(Self.cut(originalName))],
+            "md5": .null,
         ]
         do throws(FileError) {
             try FileSystem.write(attributes.serializedBytes() + [0x0A], to: path + ".attrs")

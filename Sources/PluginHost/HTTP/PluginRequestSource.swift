@@ -32,6 +32,8 @@ package protocol PluginRequestSource: AnyObject, Sendable {
     /// Whether the request is a WebSocket handshake.
     var isHandshake: Bool { get }
     func webSocket(subprotocol: String, options: LiveOptions) -> LiveStream?
+    /// The same with a thumb of an image, or the image itself where there is none.
+    func thumb(_ key: String, name: String, size: String, isDownload: Bool) -> (() -> Void)?
     /// Answers; called once at most, from any thread.
     func respond(status: Int, contentType: String, body: [UInt8])
     /// Answers with PocketBase's error form; called once at most, from any thread.
@@ -42,4 +44,7 @@ extension PluginRequestSource {
     package func live(status: Int, contentType: String, options: LiveOptions) -> LiveStream? { nil }
     package var isHandshake: Bool { false }
     package func webSocket(subprotocol: String, options: LiveOptions) -> LiveStream? { nil }
+    package func thumb(_ key: String, name: String, size: String, isDownload: Bool) -> (() -> Void)? {
+        file(key, name: name, isDownload: isDownload)
+    }
 }

@@ -18,6 +18,7 @@ package enum HostABI {
         ROOST_TABLE_CHANGES: Optional<Capability>.none,
         ROOST_TABLE_FILES: .files,
         ROOST_TABLE_HTTP_STREAM: .http,
+        ROOST_TABLE_FILE_THUMBS: .files,
         ROOST_TABLE_HTTP: .http,
         ROOST_TABLE_IDENTITY: .identity,
         ROOST_TABLE_AUTH_METHOD: .identity,

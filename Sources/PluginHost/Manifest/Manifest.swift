@@ -39,6 +39,8 @@ package struct Manifest: Sendable {
     package var library: String
     /// The library's SHA-256, 64 hexadecimal digits in lower case.
     package var sha256: String?
+    /// The plain names of programs beside the library that the plugin starts.
+    package var programs: [String] = []
     package var vendor = ""
     package var license = ""
     package var url = ""

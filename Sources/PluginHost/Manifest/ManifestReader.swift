@@ -46,6 +46,12 @@ extension Manifest {
         if let sha256, sha256.utf8.count != 64 || !sha256.utf8.allSatisfy(Self.isHexDigit) {
             throw PluginProblem(.manifest, "plugin.json: \"sha256\" must be 64 hexadecimal digits.")
         }
+        programs = try ManifestReader.strings(reader.take("programs"), "programs")
+        for program in programs where !Self.isFileName(program) {
+            throw PluginProblem(
+                .manifest,
+                "plugin.json: \"programs\" must be plain names of files beside the library, not \"\(program)\".")
+        }
         vendor = try reader.string("vendor") ?? ""
         license = try reader.string("license") ?? ""
         url = try reader.string("url") ?? ""

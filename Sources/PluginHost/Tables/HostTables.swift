@@ -17,6 +17,7 @@ enum HostTables {
         case ROOST_TABLE_AUTH_METHOD: authMethods.raw
         case ROOST_TABLE_SETTINGS: settings.raw
         case ROOST_TABLE_FILES: files.raw
+        case ROOST_TABLE_FILE_THUMBS: fileThumbs.raw
         case ROOST_TABLE_CRON: crons.raw
         case ROOST_TABLE_HTTP_STREAM: httpStreams.raw
         case ROOST_TABLE_CHANGES: changes.raw
@@ -36,6 +37,7 @@ enum HostTables {
     private static let authMethods = lasting(AuthMethodTable.make())
     private static let settings = lasting(SettingsTable.make())
     private static let files = lasting(FilesTable.make())
+    private static let fileThumbs = lasting(FileThumbsTable.make())
     private static let crons = lasting(CronTable.make())
     private static let httpStreams = lasting(HTTPStreamTable.make())
     private static let changes = lasting(ChangesTable.make())

@@ -22,5 +22,6 @@
 #include "settings.h"
 #include "text.h"
 #include "thread_check.h"
+#include "thumbs.h"
 
 #endif
