@@ -162,10 +162,10 @@ def look_alikes(session, sink):
         data = answer.json()
         session.note("%r signs in" % address, [answer.status_code, data.get("record", {}).get("email"), data.get("data")])
         session.post("%r asks for a reset" % address, USERS + "request-password-reset", {"email": address})
-        mail = sink.next(0.05)
-        session.note("its mail goes to", mail and mail.recipients)
-    while (mail := sink.next(0.5)):
-        session.note("late mail", mail.recipients)
+    mails = []
+    while (mail := sink.next(2)):
+        mails.append(mail.recipients)
+    session.note("mails go to", sorted(mails))
     twin = session.user("ren\u00e9@example.com", name="Ren\u00e9")
     token = sign_in(session, "ren\u00e9@example.com").json()["token"]
     session.call("a name that looks alike is another", "PATCH", USERS + "records/" + twin["id"] + "?fields=name", {"name": "Rene\u0301"}, session.root)
@@ -484,31 +484,34 @@ def oversize(session, sink):
 
 
 def times(session, sink):
-    """The time tells nobody apart: medians of 60 tries each in a random order, within a fifth or 2 ms."""
+    """The time tells nobody apart: medians of 60 tries each (30 of one-time passwords) in a random order, within a fifth
+    or 3 ms."""
     session.user("timed@example.com", verified=True)
     session.collection({"otp": {"enabled": True}})
-    for path, body in (("auth-with-password", lambda a: {"identity": a, "password": "wrong"}),
-                       ("request-password-reset", lambda a: {"email": a}), ("request-verification", lambda a: {"email": a}),
+    # auth-with-password is measured in mailtest.py.
+    for path, body in (("request-password-reset", lambda a: {"email": a}), ("request-verification", lambda a: {"email": a}),
                        ("request-otp", lambda a: {"email": a}), ("auth-with-otp", None)):
         if path == "auth-with-otp":
             while sink.next(0.5):
                 pass
-            session.user("timed.otp@example.com")
-            known = session.send("POST", USERS + "request-otp", {"email": "timed.otp@example.com"}).json()["otpId"]
-            sink.next()
-            body, who = (lambda i: {"otpId": i, "password": "00000000"}), (known, "nosuch000000000")
-            rounds = 5  # no more are looked at
+            ids = []
+            for number in range(6):
+                session.user("timed%d@example.com" % number)
+                ids.append(session.send("POST", USERS + "request-otp", {"email": "timed%d@example.com" % number}).json()["otpId"])
+                sink.next()
+            # Five tries are looked at for each.
+            known, unknown, body = ids * 5, ["nosuch000000000"] * 30, lambda i: {"otpId": i, "password": "00000000"}
         else:
-            who, rounds = ("timed@example.com", "absent@example.com"), 60
-        seen = {name: [] for name in who}
-        order = [name for name in who for _ in range(rounds)]
+            known, unknown = ["timed@example.com"] * 60, ["absent@example.com"] * 60
+        seen = {True: [], False: []}
+        order = [(name, True) for name in known] + [(name, False) for name in unknown]
         random.Random(1).shuffle(order)
-        for name in order:
+        for name, is_known in order:
             begin = time.perf_counter()
             session.send("POST", USERS + path, body(name))
-            seen[name].append(time.perf_counter() - begin)
-        known, unknown = (statistics.median(seen[name]) for name in who)
-        check("%s takes as long for who is there" % path, abs(known - unknown) < max(0.2 * max(known, unknown), 0.002 if rounds > 5 else 0.015), [known, unknown])
+            seen[is_known].append(time.perf_counter() - begin)
+        known, unknown = statistics.median(seen[True]), statistics.median(seen[False])
+        check("%s takes as long for who is there" % path, abs(known - unknown) < max(0.2 * max(known, unknown), 0.003), [known, unknown])
     session.collection({"otp": {"enabled": False}})
     while sink.next(0.2):
         pass
@@ -528,7 +531,7 @@ def endless_hash(session, sink):
         except requests.exceptions.Timeout:
             return "waiting"
     codes = at_once(12, knock)
-    check("a hash of days waits, and what is too much is refused", codes.count("waiting") == 5 and codes.count(503) == 7, codes)
+    check("a hash of days waits, and what is too much is refused", codes.count("waiting") in (4, 5) and codes.count(503) >= 7, codes)
     begin = time.perf_counter()
     check("others sign in meanwhile", sign_in(session, "quick@example.com").status_code == 200)
     check("and soon", time.perf_counter() - begin < 3, time.perf_counter() - begin)
@@ -592,7 +595,7 @@ def memory(server):
         return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
 
 
-def storm(session, seconds=4):
+def storm(session, seconds=3):
     """64 sign-ins in flight, by connections that are kept so that the clients cost little."""
     record = session.user("stormy@example.com")
     token = sign_in(session, "stormy@example.com").json()["token"]
