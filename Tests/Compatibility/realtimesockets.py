@@ -9,6 +9,7 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -470,6 +471,32 @@ def javascript(server, desk):
         check("the JavaScript client: " + name, found.get(name) is True, found)
 
 
+PYTHON_CLIENT = """
+import os, sys, time
+from pocketbase import PocketBase
+seen = []
+PocketBase(sys.argv[1]).collection("posts").subscribe(lambda event: seen.append(event.action + " " + event.record.title))
+print("ready", flush=True)
+deadline = time.monotonic() + 10
+while len(seen) < 2 and time.monotonic() < deadline:
+    time.sleep(0.01)
+print(seen, flush=True)
+os._exit(0)
+"""
+
+
+def python_client(server, desk):
+    """PocketBase's client for Python."""
+    child = subprocess.Popen([sys.executable, "-c", PYTHON_CLIENT, server.url], stdout=subprocess.PIPE, text=True)
+    child.stdout.readline()
+    # It connects on a thread of its own and does not say when.
+    time.sleep(1)
+    record = desk.create("by python")
+    desk.send("DELETE", "/api/collections/posts/records/" + record, token=desk.root)
+    seen = child.communicate(timeout=30)[0].strip()
+    check("PocketBase's Python client", seen == str(["create by python", "delete by python"]), seen)
+
+
 def stopping(server):
     client, events = Socket(server.port), requests.get(server.url + "/api/realtime", stream=True, timeout=10)
     client.message("hello")
@@ -499,7 +526,7 @@ def run(roost):
             desk.build()
             for step in (handshakes, violations, flood):
                 step(server)
-            for step in (protocol, resuming, slow, javascript):
+            for step in (protocol, resuming, slow, javascript, python_client):
                 step(server, desk)
             stopping(server)
         finally:
