@@ -139,7 +139,7 @@ package final class Engine: Sendable {
     /// What changing collections needs of the engine.
     package var schemaEnvironment: SchemaEnvironment {
         SchemaEnvironment(
-            types: fieldTypes,
+            types: fieldTypes, queryTimeout: data.configuration.queryTimeout ?? 30_000_000_000,
             ruleError: { rule, collection, schema in
                 do throws(QueryError) {
                     try RecordQuery.validate(rule: rule, of: collection, schema: schema)

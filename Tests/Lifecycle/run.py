@@ -33,15 +33,21 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def start(folder, port, limit=None):
+def start(folder, port, limit=None, options=()):
     def limits():
         if limit:
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
     return subprocess.Popen(
-        [ROOST, "serve", "--dir", folder, "--http", "127.0.0.1:%d" % port],
+        [ROOST, "serve", "--dir", folder, "--http", "127.0.0.1:%d" % port, *options],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, preexec_fn=limits)
+
+
+def place(work, name):
+    """A data folder with a folder of its own around it, where migrations and plugins are looked for."""
+    os.makedirs(os.path.join(work, name), exist_ok=True)
+    return os.path.join(work, name, "pb_data")
 
 
 def request(port, method, path, body=None, headers=None):
@@ -76,7 +82,7 @@ def end(process, number=signal.SIGTERM):
 
 
 def sharing(work):
-    folder, port = os.path.join(work, "shared"), free_port()
+    folder, port = place(work, "shared"), free_port()
     first = start(folder, port)
     try:
         check("a new folder is served", wait_ready(port, first))
@@ -90,11 +96,7 @@ def sharing(work):
             port, "POST", "/api/collections/_superusers/auth-with-password",
             '{"identity": "a@example.com", "password": "1234567890"}', {"Content-Type": "application/json"})
         check("and the server knows what it did", status == 200, status)
-        idle = [socket.create_connection(("127.0.0.1", port)) for _ in range(500)]
-        check("500 silent connections disturb nobody", request(port, "GET", "/api/health")[0] == 200)
         check("SIGTERM ends it cleanly", end(first) == 0)
-        for one in idle:
-            one.close()
         again = start(folder, port)
         check("it starts again", wait_ready(port, again))
         check("SIGINT ends it cleanly", end(again, signal.SIGINT) == 0)
@@ -103,8 +105,111 @@ def sharing(work):
             end(first, signal.SIGKILL)
 
 
+def memory(process):
+    """Resident kilobytes."""
+    with open("/proc/%d/status" % process.pid) as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmRSS:"))
+
+
+def crowd(work):
+    """Ten thousand clients that are connected and say nothing, or as many as this system lets a process have."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    count = min(10_000, hard - 1000)
+    folder, port = place(work, "crowd"), free_port()
+    process = start(folder, port)
+    idle = []
+    try:
+        check("a folder for the crowd is served", wait_ready(port, process))
+        before = memory(process)
+        for _ in range(count):
+            idle.append(socket.create_connection(("127.0.0.1", port)))
+        check("%d silent connections disturb nobody" % count, request(port, "GET", "/api/health")[0] == 200)
+        each = (memory(process) - before) * 1024 / count
+        check("each of them takes less than 10 kB", each < 10_000, "%d bytes" % each)
+        for one in idle[::100]:
+            one.sendall(b"GET /api/health HTTP/1.1\r\nHost: a\r\n\r\n")
+        answered = sum(one.recv(100).startswith(b"HTTP/1.1 200") for one in idle[::100])
+        check("and those of them that speak are answered", answered == len(idle[::100]), answered)
+        check("SIGTERM ends it all the same", end(process) == 0)
+    finally:
+        for one in idle:
+            one.close()
+        if process.poll() is None:
+            end(process, signal.SIGKILL)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def storm(work):
+    """Slow lists must not keep those from their answers who ask for little."""
+    folder, port = place(work, "storm"), free_port()
+    subprocess.run([ROOST, "superuser", "upsert", "a@example.com", "1234567890", "--dir", folder], check=True, capture_output=True)
+    process = start(folder, port, options=["--queryTimeout", "5"])
+    json = {"Content-Type": "application/json"}
+    try:
+        check("a folder for the storm is served", wait_ready(port, process))
+        body = request(
+            port, "POST", "/api/collections/_superusers/auth-with-password",
+            '{"identity": "a@example.com", "password": "1234567890"}', json)[1]
+        token = body.split('"token":"')[1].split('"')[0]
+        for text in [
+            '{"name": "rows", "type": "base", "listRule": "", "viewRule": "", "createRule": "", "fields": [{"name": "t", "type": "text"}]}',
+            '{"name": "slow", "type": "view", "listRule": "", "viewQuery": "select rows.id, max(s.value) as m from rows, '
+            '(with recursive c(value) as (select 1 union all select value + 1 from c limit 4000000) select value from c) s group by rows.id"}',
+        ]:
+            made = request(port, "POST", "/api/collections", text, dict(json, Authorization=token))
+            check("a collection of the storm is made", made[0] == 200, made)
+        begun = time.monotonic()
+        made = request(
+            port, "POST", "/api/collections", '{"name": "endless", "type": "view", "viewQuery": "select t as id from '
+            '(with recursive c(t) as (select 1 union all select t + 1 from c) select max(t) as t from c)"}',
+            dict(json, Authorization=token))
+        check("a view that never ends is refused", made[0] == 400 and time.monotonic() - begun < 9, made)
+        identity = request(port, "POST", "/api/collections/rows/records", '{"t": "x"}', json)[1].split('"id":"')[1].split('"')[0]
+        begun = time.monotonic()
+        status = request(port, "GET", "/api/collections/slow/records?skipTotal=1")[0]
+        alone = time.monotonic() - begun
+        check("the slow list is slow", status == 200 and alone > 0.2, (status, alone))
+        waiting = []
+        for _ in range(40):
+            one = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+            one.request("GET", "/api/collections/slow/records?skipTotal=1")
+            waiting.append(one)
+        times = []
+        for _ in range(20):
+            begun = time.monotonic()
+            status = request(port, "GET", "/api/collections/rows/records/" + identity)[0]
+            times.append(time.monotonic() - begun)
+            check("a view in the storm is answered", status == 200, status)
+        check("and does not wait for the slow lists", sorted(times)[10] < alone / 2, (sorted(times)[10], alone))
+        for one in waiting:
+            one.close()
+        check("when their clients have gone it ends cleanly", end(process) == 0)
+    finally:
+        if process.poll() is None:
+            end(process, signal.SIGKILL)
+
+
+def unwritable(work):
+    """A folder that belongs to somebody else."""
+    if os.geteuid() != 0:
+        return
+    folder, port = place(work, "unwritable"), free_port()
+    first = start(folder, port)
+    check("a folder to take away is made", wait_ready(port, first))
+    end(first)
+    os.chmod(work, 0o755)
+    before = sorted(os.listdir(folder))
+    process = subprocess.Popen(
+        [ROOST, "serve", "--dir", folder, "--http", "127.0.0.1:%d" % port], stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, user=65534, group=65534, extra_groups=[], cwd="/")
+    words = process.communicate(timeout=15)[0]
+    check("a folder that cannot be written to is refused in words", process.returncode == 1 and "Error:" in words, words)
+    check("and nothing in it changes", sorted(os.listdir(folder)) == before, os.listdir(folder))
+
+
 def damaged(work):
-    folder = os.path.join(work, "damaged")
+    folder = place(work, "damaged")
     os.mkdir(folder)
     path = os.path.join(folder, "data.db")
     content = b"this is no database" * 1000
@@ -119,7 +224,7 @@ def damaged(work):
 
 def full(work):
     """A file that may not grow stands for a disk that is full."""
-    folder, port = os.path.join(work, "full"), free_port()
+    folder, port = place(work, "full"), free_port()
     first = start(folder, port)
     check("a folder for the full disk is made", wait_ready(port, first))
     end(first)
@@ -165,6 +270,9 @@ def main():
     work = tempfile.mkdtemp(prefix="lifecycle-")
     try:
         sharing(work)
+        crowd(work)
+        storm(work)
+        unwritable(work)
         damaged(work)
         full(work)
     finally:

@@ -119,7 +119,20 @@ package struct Exchange: Sendable {
             }
         }
         work {
-            do { json(try engine.data.read { try body($0) }) } catch { fail(error) }
+            do { json(try readWhileOpen(engine.data, body)) } catch { fail(error) }
+        }
+    }
+
+    /// Reads on the calling thread as long as the client is there: when it goes, the statement that runs is stopped,
+    /// and what has not begun does not begin.
+    package func readWhileOpen<T>(_ database: Database, _ body: (Connection) throws -> T) throws -> T {
+        let gone = ServiceError(status: 499, message: "The client has closed the connection.")
+        if request.isClosed { throw gone }
+        return try database.read { connection in
+            if request.isClosed { throw gone }
+            let interrupt = connection.interruptHandle()
+            request.onClose { interrupt.interrupt() }
+            do { return try body(connection) } catch let error as StoreError where error.isInterrupted { throw gone }
         }
     }
 

@@ -56,7 +56,11 @@ package struct RecordRoutes: Sendable {
                         var bytes = Array("null".utf8)
                         try service.hooks.trigger(
                             .recordsListRequest, collection: collection, info: service.info, request: exchange.request
-                        ) { bytes = try exchange.engine.data.read { try service.list(collection, options, on: $0) } }
+                        ) {
+                            bytes = try exchange.readWhileOpen(exchange.engine.data) {
+                                try service.list(collection, options, on: $0)
+                            }
+                        }
                         exchange.json(bytes)
                     } catch { exchange.fail(error) }
                 }

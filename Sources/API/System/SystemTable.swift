@@ -43,7 +43,7 @@ extension Exchange {
                     table, schema: schema, rule: nil, filter: options.filter, sort: options.sort, allowsHidden: true,
                     request: info(schema: schema), cache: PlanCache(capacity: 2))
                 let info = RequestInfo()
-                let answer: JSON = try database.read { connection in
+                let answer: JSON = try readWhileOpen(database) { connection in
                     var total = -1
                     if !options.skipTotal, let sql = plan.countSQL {
                         total = Int(try connection.scalar(sql, plan.countValues(for: info))?.intValue ?? 0)

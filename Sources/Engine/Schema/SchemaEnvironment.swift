@@ -16,9 +16,11 @@ package struct SchemaEnvironment: Sendable {
     package var authMethodFailures: @Sendable (_ name: String, _ options: JSONObject) -> [String: FailureTree]?
     /// Called with what went wrong in a step that must not fail the change: views that no longer fit their sources.
     package var warn: @Sendable (_ message: String, _ error: String) -> Void
+    /// How long the query of a view may take while it is tried out, in nanoseconds.
+    package var queryTimeout: UInt64
 
     package init(
-        types: FieldTypeRegistry,
+        types: FieldTypeRegistry, queryTimeout: UInt64 = 30_000_000_000,
         ruleError: @escaping @Sendable (_ rule: String, _ collection: Collection, _ schema: Schema) -> String? =
             { _, _, _ in nil },
         hasProvider: @escaping @Sendable (_ name: String) -> Bool = { ProviderNames.known.contains($0) },
@@ -27,6 +29,7 @@ package struct SchemaEnvironment: Sendable {
         warn: @escaping @Sendable (_ message: String, _ error: String) -> Void = { _, _ in }
     ) {
         self.types = types
+        self.queryTimeout = queryTimeout
         self.ruleError = ruleError
         self.hasProvider = hasProvider
         self.authMethodFailures = authMethodFailures

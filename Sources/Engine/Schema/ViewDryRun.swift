@@ -42,7 +42,13 @@ package struct ViewDryRun {
             sampleQuery =
                 "SELECT \(SQLName.quote(name)).* FROM (SELECT * FROM (\(ViewBuilder.unbraced(textual)))) "
                 + "\(SQLName.quote(name)) LIMIT \(sampleSize)"
-            try Self.checkIDs(sampleQuery, connection)
+            // The writer waits for this, and with it every other write.
+            let deadline = Timestamp.monotonic() &+ environment.queryTimeout
+            do {
+                try connection.withBudget(deadline: deadline) { try Self.checkIDs(sampleQuery, connection) }
+            } catch let error as StoreError where error.isDeadlineExceeded {
+                throw CollectionError.refused("the query takes too long")
+            }
         } catch {
             throw CollectionError(error)
         }
