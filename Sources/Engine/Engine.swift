@@ -99,7 +99,10 @@ package final class Engine: Sendable {
         files.storages.driver = driver
         files.storages.check()
         settings.onChange { [weak self] _ in self?.files.storages.check() }
-        if lock != nil { try files.sweep { [weak self, schema] in self?.schema ?? schema } }
+        if lock != nil {
+            try files.sweep { [weak self, schema] in self?.schema ?? schema }
+            try automigration?.recover(data)
+        }
     }
 
     private static func open(

@@ -184,14 +184,29 @@ struct MigrationTests {
                 try engine.data.writeAndWait { transaction in
                     let made = try engine.changeCollections(in: transaction) { try $0.create(["name": "t"]) }
                     try engine.automigration?.record(from: nil, to: made, in: transaction)
-                    let count = MigrationFolder(folder).files.count
-                    #expect(count == 1)
+                    let names = FileSystem.names(in: folder)
+                    #expect(names.count == 1 && names[0].hasSuffix(".draft"))
                     throw Undo()
                 }
             }
             #expect(MigrationFolder(folder).files.isEmpty)
             #expect(FileSystem.names(in: folder).isEmpty)
             #expect(try applied(engine) == [])
+        }
+    }
+
+    @Test("what a process that was killed left of its files is put in its place or removed")
+    func recovery() throws {
+        try withEngine { engine, runner, folder throws in
+            try put("SELECT 1;", folder + "/.1_created_a.js.draft")
+            try put(CollectionScript.blank, folder + "/.2_created_b.js.draft")
+            _ = try engine.data.writeAndWait {
+                try $0.connection.run("INSERT INTO _migrations VALUES ('2_created_b.js', 1)")
+            }
+            try engine.automigration?.recover(engine.data)
+            let names = FileSystem.names(in: folder)
+            #expect(names == ["2_created_b.js"])
+            #expect(try runner.pending() == [])
         }
     }
 

@@ -88,6 +88,9 @@ package struct Exchange: Sendable {
         case let error as StoreError:
             details = error.description
             shown = Answers.of(error) ?? fallback ?? .badRequest()
+        case let error as FileError:
+            details = error.description
+            shown = Answers.of(error)
         default:
             details = "\(error)"
             shown = fallback ?? .badRequest()
@@ -160,6 +163,13 @@ package struct Exchange: Sendable {
 
 /// Answers to what the database says.
 enum Answers {
+    /// The answer to a fault of the file system.
+    static func of(_ error: FileError) -> ServiceError {
+        error.isFull
+            ? ServiceError(status: 507, message: "The disk is full; nothing was changed.")
+            : ServiceError(status: 500, message: "A file cannot be written or read; nothing was changed.")
+    }
+
     /// The answer to a fault of the store that is not the client's doing; nil for others.
     static func of(_ error: StoreError) -> ServiceError? {
         if error.isFull { return ServiceError(status: 507, message: "The disk is full; nothing was changed.") }

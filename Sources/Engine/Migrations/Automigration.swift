@@ -11,7 +11,10 @@ package final class Automigration: Sendable {
 
     package init(folder: String) { self.folder = folder }
 
-    /// Writes the file of a change and notes it as applied. When the transaction is undone, so is the file.
+    /// Writes the file of a change and notes it as applied.
+    ///
+    /// Until the change is committed the file has a name that no migration has: a migration that is there and was not
+    /// applied would be at the next start.
     ///
     /// - Parameters:
     ///   - old: nil for a collection that was created.
@@ -26,9 +29,37 @@ package final class Automigration: Sendable {
         try transaction.connection.run(
             "INSERT INTO _migrations (file, applied) VALUES (?1, ?2)",
             [.text(file), .integer(Timestamp.microseconds())])
-        let path = "\(folder)/\(file)"
-        transaction.afterRollback { unlink(path) }
-        try MigrationFile.write(script, to: path, in: folder)
+        let draft = "\(folder)/\(Self.draftName(file))"
+        try FileSystem.makeFolders(folder)
+        transaction.afterRollback { unlink(draft) }
+        try FileSystem.write(Array(script.utf8), to: draft)
+        FileSystem.synchronise(folder: folder)
+        transaction.afterCommit { [self] in
+            if put(file) { FileSystem.synchronise(folder: folder) }
+        }
+    }
+
+    /// Gives files their names whose change was committed when the process ended, and removes those of changes that
+    /// were not. To be called before anything is applied, by the process that has the right to the data folder.
+    package func recover(_ database: Database) throws {
+        let drafts = FileSystem.names(in: folder).compactMap(Self.file(ofDraft:))
+        if drafts.isEmpty { return }
+        let applied = try database.read { Set(try $0.rows("SELECT file FROM _migrations").map(\.[0].textValue)) }
+        for file in drafts {
+            if applied.contains(file) { _ = put(file) } else { unlink("\(folder)/\(Self.draftName(file))") }
+        }
+        FileSystem.synchronise(folder: folder)
+    }
+
+    private func put(_ file: String) -> Bool {
+        rename("\(folder)/\(Self.draftName(file))", "\(folder)/\(file)") == 0
+    }
+
+    private static func draftName(_ file: String) -> String { ".\(file).draft" }
+
+    private static func file(ofDraft name: String) -> String? {
+        guard name.hasPrefix("."), name.hasSuffix(".js.draft") else { return nil }
+        return String(name.dropFirst().dropLast(".draft".count))
     }
 
     private func nextNumber() -> Int64 {
