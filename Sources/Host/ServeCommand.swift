@@ -61,7 +61,7 @@ struct ServeCommand: ParsableCommand {
         do {
             for line in try server.applyMigrations() { Terminal.error(line) }
             for line in server.warnAboutHooks() { Terminal.error(line) }
-            let addresses = try server.start()
+            let addresses = try Self.listen(server, at: address)
             let shown = addresses.first.map { "http://\($0)" } ?? "http://\(address.host):\(address.port)"
             Terminal.line("Server started at \(shown)")
             Terminal.line("├─ REST API:  \(shown)/api/")
@@ -77,6 +77,18 @@ struct ServeCommand: ParsableCommand {
         }
         StartPages.releaseSoon()
         Self.waitForEnd(of: server)
+    }
+
+    private struct NotListening: Error, CustomStringConvertible { let description: String }
+
+    private static func listen(_ server: Server, at address: ListenAddress) throws -> [BoundAddress] {
+        do {
+            return try server.start()
+        } catch {
+            throw NotListening(
+                description: "The server cannot listen on \(address.host):\(address.port): \(error). "
+                    + "`roost doctor` looks at the port.")
+        }
     }
 
     /// The first SIGTERM or SIGINT lets running requests finish, a second one ends at once.

@@ -412,6 +412,13 @@ def doctor(work):
     code, found, done = damaged("crashed", crashed)
     check("a log left by a crash", found["wal"][0] == "warning" and "Never delete" in found["wal"][2], done)
     check("a journal left by a crash", found["journals"][0] == "warning", done)
+
+    def restoring(copy):
+        os.mkdir(os.path.join(copy, "_roost_restore"))
+        open(os.path.join(copy, "_roost_restore", "journal"), "w").write("{}")
+
+    code, found, done = damaged("restoring", restoring)
+    check("an interrupted restore", code == 0 and found["journals"][0] == "warning" and "start" in found["journals"][2], done)
     if os.getuid() != 0:
         code, found, done = damaged("rights", lambda c: os.chmod(os.path.join(c, "data.db"), 0o400))
         check("a file that cannot be written", code == 1 and found["permissions"][0] == "error", done)

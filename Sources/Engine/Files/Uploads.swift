@@ -45,8 +45,10 @@ package final class Uploads: Sendable {
             (state.placed.filter { !$0.value }.map(\.key), state.isFolderMade)
         }
         guard storage.isElsewhere, !unsettled.isEmpty else {
-            for key in unsettled { try? storage.remove(key) }
-            if isFolderMade { try? FileSystem.removeTree(folder) }
+            do throws(FileError) {
+                for key in unsettled { try storage.remove(key) }
+                if isFolderMade { try FileSystem.removeTree(folder) }
+            } catch { Self.leave(folder, error, log, keep) }
             return
         }
         // The last reference may go on an event loop.
@@ -55,12 +57,19 @@ package final class Uploads: Sendable {
                 for key in unsettled { try storage.removeUnfinished(key) }
                 try FileSystem.removeTree(folder)
             } catch {
-                log("What an upload left could not be removed; this is tried again later.", error)
-                for name in FileSystem.names(in: folder) where name != Self.journal { unlink("\(folder)/\(name)") }
-                keep(folder)
+                Self.leave(folder, error, log, keep)
             }
         }
         if !isTaken { keep(folder) }
+    }
+
+    /// Leaves the journal, which alone knows what lies in the storage for nothing, to whoever tries again.
+    private static func leave(
+        _ folder: String, _ error: FileError, _ log: (String, any Error) -> Void, _ keep: (String) -> Void
+    ) {
+        log("What an upload left could not be removed; this is tried again later.", error)
+        for name in FileSystem.names(in: folder) where name != journal { unlink("\(folder)/\(name)") }
+        keep(folder)
     }
 
     /// Whether the files go to a storage behind a network.
@@ -143,8 +152,8 @@ package final class Uploads: Sendable {
                     state.placed[key] = true
                 } else if !storage.isElsewhere {
                     // Elsewhere it stays until the request ends: the writer waits for no network.
-                    try? storage.remove(key)
-                    state.placed[key] = nil
+                    // What cannot be removed now is tried again at the end, as the journal still names it.
+                    if (try? storage.remove(key)) != nil { state.placed[key] = nil }
                 }
             }
         }

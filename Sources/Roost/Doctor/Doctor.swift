@@ -111,6 +111,13 @@ package struct Doctor {
                     .warning(
                         "journals", "\(folder)/\(name) is the journal of a change that was interrupted.",
                         "Leave it: SQLite undoes the change with it at the next start. Copies of the folder need it."))
+            } else if ["_roost_restore", "_roost_backup"].contains(name), serverState == nil,
+                !Folder.names(in: "\(folder)/\(name)").isEmpty
+            {
+                findings.append(
+                    .warning(
+                        "journals", "\(folder)/\(name) is left of an interrupted backup or restore.",
+                        "Leave it and start the server, which finishes the work or removes what is left."))
             } else if name == ".pb_temp_to_delete", !Folder.names(in: "\(folder)/\(name)").isEmpty, serverState == nil {
                 findings.append(
                     .warning(
