@@ -108,19 +108,21 @@ class Roost:
 
     def await_restore(self, starts):
         """Waits until a restore has ended, one way or the other."""
-        time.sleep(0.05)
+        quiet = 0
         for _ in range(600):
+            time.sleep(0.05)
             if not self.alive():
                 return
             try:
                 # A restore of something that is not there tells whether one is under way.
                 busy = "Try again later" in self.request("POST", "/api/backups/none/restore").body
-                if self.starts() > starts or not busy and not os.path.exists(
-                        os.path.join(self.data, "_roost_restore", "journal")):
+                under_way = busy or os.path.exists(os.path.join(self.data, "_roost_restore", "journal"))
+                quiet = 0 if under_way else quiet + 1
+                # It begins a moment after its answer.
+                if quiet >= (1 if self.starts() > starts else 8):
                     return
             except (OSError, http.client.HTTPException):
-                pass
-            time.sleep(0.02)
+                quiet = 0
 
     def unique(self, prefix):
         self.number += 1
@@ -217,7 +219,7 @@ class Roost:
             return []
         return [
             (name, hashlib.sha256(open(os.path.join(folder, name), "rb").read()).hexdigest())
-            for name in sorted(os.listdir(folder))]
+            for name in sorted(os.listdir(folder)) if name.endswith(".zip")]
 
     def strays(self):
         """Files in the folder that nothing refers to."""

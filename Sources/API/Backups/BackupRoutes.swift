@@ -132,7 +132,8 @@ package struct BackupRoutes: Sendable {
                 try backups.create(name)
                 exchange.noContent()
             } catch {
-                exchange.fail(error, .badRequest("Failed to create backup."))
+                // Not the client's doing: what it sent was checked before.
+                exchange.fail(error, ServiceError(status: 500, message: "Failed to create backup."))
             }
         }
     }
