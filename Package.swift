@@ -47,6 +47,7 @@ let package = Package(
             .library(name: "FilesPlugin", type: .dynamic, targets: ["FilesPlugin"]),
             .library(name: "MailPlugin", type: .dynamic, targets: ["MailPlugin"]),
             .library(name: "RealtimePlugin", type: .dynamic, targets: ["RealtimePlugin"]),
+            .library(name: "S3Plugin", type: .dynamic, targets: ["S3Plugin"]),
             .library(name: "ThumbsPlugin", type: .dynamic, targets: ["ThumbsPlugin"]),
         ],
     dependencies: [
@@ -134,6 +135,10 @@ let package = Package(
         ),
         .executableTarget(
             name: "ThumbsHelper", dependencies: ["CVips"], path: "Plugins/Thumbs/Helper", swiftSettings: strict),
+        .target(
+            name: "S3Plugin", dependencies: ["PluginKit", "CCurl", "COpenSSL"], path: "Plugins/S3",
+            exclude: ["plugin.json"], swiftSettings: strict, linkerSettings: pluginLinker
+        ),
         .target(
             name: "MailPlugin", dependencies: ["PluginKit", "CCurl", "CXML2"], path: "Plugins/Mail",
             exclude: ["plugin.json"], swiftSettings: strict + [.unsafeFlags(["-Xcc", "-I/usr/include/libxml2"])],

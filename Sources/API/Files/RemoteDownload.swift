@@ -10,6 +10,8 @@ import WebServer
 /// connection to the storage back, and the rest is asked for when it takes something again.
 final class RemoteDownload: Sendable {
     private struct State {
+        /// The head of an answer whose body has not begun to arrive.
+        var head: (status: UInt16, headers: [(String, String)])?
         var stream: ResponseStream?
         /// What of the file is still to be read.
         var rest = 0..<0
@@ -21,7 +23,7 @@ final class RemoteDownload: Sendable {
     }
 
     /// How long a thread waits for a client, in seconds.
-    private static let patience = 5
+    private static let patience = 2
     /// Headers for which the file must be known before it is read.
     private static let asking = [
         "Range", "If-Range", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since",
@@ -70,15 +72,27 @@ final class RemoteDownload: Sendable {
         FileResponder.answer(exchange, file, from: .elsewhere(self), name: name, isDownload: isDownload)
     }
 
-    /// Begins an answer with a part of the file; whoever called reads it.
+    /// Gives the head of an answer with a part of the file, which whoever called reads. It is sent when the first byte
+    /// is there, so that a storage that fails can still be answered as what it is.
     func open(status: UInt16, headers: [(String, String)], _ range: Range<Int>) {
-        let stream = exchange.responder.stream(
-            status: status, headers: headers + [("Content-Length", String(range.count))])
-        let isHead = exchange.request.method == .head
+        let headers = headers + [("Content-Length", String(range.count))]
+        let hasBody = exchange.request.method != .head && !range.isEmpty
         state.withLock { state in
-            state.stream = stream
-            state.rest = isHead ? 0..<0 : range
+            state.head = (status, headers)
+            state.rest = hasBody ? range : 0..<0
         }
+        if !hasBody { send() }
+    }
+
+    /// Sends the head.
+    private func send() {
+        let head = state.withLock { state in
+            defer { state.head = nil }
+            return state.head
+        }
+        guard let head else { return }
+        let stream = exchange.responder.stream(status: head.status, headers: head.headers)
+        state.withLock { $0.stream = stream }
         stream.onWritable { [self] in wake { $0.isFull = false } }
         stream.onClose { [self] in wake { $0.isClosed = true } }
     }
@@ -156,7 +170,8 @@ final class RemoteDownload: Sendable {
         init(_ download: RemoteDownload) { self.download = download }
 
         func begin(_ file: FileInformation) -> Bool {
-            if download.state.withLock({ $0.stream == nil }) { download.respond(file) }
+            if download.state.withLock({ $0.stream == nil && $0.head == nil }) { download.respond(file) }
+            download.send()
             return download.state.withLock { $0.stream != nil && !$0.isClosed }
         }
 

@@ -13,6 +13,7 @@ package struct SettingsRoutes: Sendable {
         router.add(
             .get, "/api/settings", options: RouteOptions(body: .discard), handler: services.superuserHandler(view))
         router.add(.patch, "/api/settings", handler: services.superuserHandler(update))
+        router.add(.post, "/api/settings/test/s3", handler: services.superuserHandler(S3Test.run))
     }
 
     private func view(_ exchange: Exchange) { exchange.json(exchange.engine.settings.current.publicJSON) }

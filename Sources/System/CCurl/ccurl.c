@@ -8,7 +8,7 @@
 
 #define FUNCTIONS(F)                                                                                                \
     F(curl_global_init) F(curl_easy_init) F(curl_easy_cleanup) F(curl_easy_perform) F(curl_easy_strerror)             \
-    F(curl_easy_setopt) F(curl_slist_append) F(curl_slist_free_all) F(curl_mime_init) F(curl_mime_free)               \
+    F(curl_easy_setopt) F(curl_easy_reset) F(curl_slist_append) F(curl_slist_free_all) F(curl_mime_init) F(curl_mime_free)               \
     F(curl_mime_addpart) F(curl_mime_data) F(curl_mime_type) F(curl_mime_encoder) F(curl_mime_filename)               \
     F(curl_mime_subparts) F(curl_mime_headers)
 
@@ -44,6 +44,8 @@ void roost_curl_easy_cleanup(CURL *handle) { library.curl_easy_cleanup(handle); 
 CURLcode roost_curl_easy_perform(CURL *handle) { return library.curl_easy_perform(handle); }
 const char *roost_curl_easy_strerror(CURLcode code) { return library.curl_easy_strerror(code); }
 
+void roost_curl_easy_reset(CURL *handle) { library.curl_easy_reset(handle); }
+
 CURLcode roost_curl_set_text(CURL *handle, CURLoption option, const char *value) {
     return library.curl_easy_setopt(handle, option, value);
 }
@@ -54,6 +56,29 @@ CURLcode roost_curl_set_number(CURL *handle, CURLoption option, long value) {
 
 CURLcode roost_curl_set_pointer(CURL *handle, CURLoption option, void *value) {
     return library.curl_easy_setopt(handle, option, value);
+}
+
+CURLcode roost_curl_set_functions(
+    CURL *handle, roost_curl_bytes header, roost_curl_bytes write, roost_curl_bytes read, roost_curl_seek seek, void *user) {
+#define SET(option, value)                                                                                           \
+    do {                                                                                                              \
+        CURLcode code = library.curl_easy_setopt(handle, option, value);                                              \
+        if (code != CURLE_OK) return code;                                                                            \
+    } while (0)
+    SET(CURLOPT_HEADERFUNCTION, header);
+    SET(CURLOPT_HEADERDATA, user);
+    SET(CURLOPT_WRITEFUNCTION, write);
+    SET(CURLOPT_WRITEDATA, user);
+    if (read) {
+        SET(CURLOPT_READFUNCTION, read);
+        SET(CURLOPT_READDATA, user);
+    }
+    if (seek) {
+        SET(CURLOPT_SEEKFUNCTION, seek);
+        SET(CURLOPT_SEEKDATA, user);
+    }
+#undef SET
+    return CURLE_OK;
 }
 
 struct curl_slist *roost_curl_slist_append(struct curl_slist *list, const char *text) {

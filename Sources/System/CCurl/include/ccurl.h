@@ -1,5 +1,5 @@
 /*
- * libcurl, loaded when the first mail is sent: with its own libraries it would cost every server 5 MiB otherwise. The
+ * libcurl, loaded when something is sent for the first time: with its own libraries it would cost every server 5 MiB otherwise. The
  * functions are libcurl's of the same names; roost_curl_load has to have succeeded before any of them is called.
  */
 #ifndef ROOST_CCURL_H
@@ -19,10 +19,20 @@ void roost_curl_easy_cleanup(CURL *handle);
 CURLcode roost_curl_easy_perform(CURL *handle);
 const char *roost_curl_easy_strerror(CURLcode code);
 
+/* Forgets the options, keeps the connections. */
+void roost_curl_easy_reset(CURL *handle);
+
 /* curl_easy_setopt by the type of the value. */
 CURLcode roost_curl_set_text(CURL *handle, CURLoption option, const char *value);
 CURLcode roost_curl_set_number(CURL *handle, CURLoption option, long value);
 CURLcode roost_curl_set_pointer(CURL *handle, CURLoption option, void *value);
+
+/* The functions that libcurl calls with the bytes of a transfer; `user` is passed as their last (of `seek`: first)
+ * parameter. `read` and `seek` may be NULL. */
+typedef size_t (*roost_curl_bytes)(char *bytes, size_t size, size_t count, void *user);
+typedef int (*roost_curl_seek)(void *user, curl_off_t offset, int origin);
+CURLcode roost_curl_set_functions(
+    CURL *handle, roost_curl_bytes header, roost_curl_bytes write, roost_curl_bytes read, roost_curl_seek seek, void *user);
 
 struct curl_slist *roost_curl_slist_append(struct curl_slist *list, const char *text);
 void roost_curl_slist_free_all(struct curl_slist *list);
