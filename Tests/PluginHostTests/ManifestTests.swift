@@ -48,7 +48,8 @@ extension AllTests {
                 ("requires", ["table": []], "unknown key \"table\""), ("requires", ["tables": [1]], "requires.tables"),
                 ("capabilities", ["root"], "no capability \"root\""), ("fieldTypes", ["a-b"], "letters and digits"),
                 ("fieldTypes", ["a", "a"], "twice"), ("routes", ["GET"], "a route is written"),
-                ("commands", [1], "a command is written"), ("colour", 1, "unknown key \"colour\""),
+                ("commands", [1], "a command is written"), ("programs", ["../x"], "plain names"),
+                ("colour", 1, "unknown key \"colour\""),
             ] as [(String, JSON, String)])
         func wrong(key: String, value: JSON, expected: String) {
             let error = #expect(throws: PluginProblem.self) {

@@ -33,7 +33,7 @@ enum FolderCopy {
             switch info.st_mode & S_IFMT {
             case S_IFDIR: try copy(path, target + "/" + name, &files, &bytes, depth: depth + 1)
             case S_IFREG:
-                let isProgram = name.hasSuffix(".so")
+                let isProgram = name.hasSuffix(".so") || info.st_mode & S_IXUSR != 0
                 try Files.write(try Files.read(path), to: target + "/" + name, mode: isProgram ? 0o755 : 0o644)
             default:
                 throw PluginProblem(.trust, "\(path) is neither a file nor a folder; a plugin may hold nothing else.")
