@@ -7,6 +7,8 @@ struct QueryFixture {
     let schema: Schema
     let connection: Connection
     let cache = PlanCache()
+    /// Rows of every table, as the planner is told; nil when it is told nothing.
+    var rows: Int?
 
     struct Instance: FieldInstance {
         let shape: FieldShape
@@ -149,7 +151,8 @@ struct QueryFixture {
     ) throws -> SelectPlan {
         try RecordQuery.list(
             collection(name), schema: schema, rule: rule, filter: filter, sort: sort,
-            allowsHidden: hidden || request.isSuperuser, request: request, cache: cache)
+            allowsHidden: hidden || request.isSuperuser, request: request, cache: cache,
+            rows: rows.map { rows in { _ in rows } })
     }
 
     /// The ids that a list returns, joined by spaces: in order when there is a sort, else sorted.

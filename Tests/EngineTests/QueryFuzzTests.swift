@@ -69,7 +69,7 @@ import Testing
 
     @Test("accepted filters and sorts prepare and run", arguments: [1, 2, 3] as [UInt64])
     func compiles(_ seed: UInt64) throws {
-        let fixture = try QueryFixture()
+        var fixture = try QueryFixture()
         var random = Random(state: seed)
         var member = try fixture.request(as: "u1")
         member.query = ["q": "x"]
@@ -80,6 +80,8 @@ import Testing
             if round % 4 == 0 { text = damage(text, &random) }
             let sort = round % 3 == 0 ? Self.names.randomElement(using: &random) ?? "" : ""
             for request in [RequestInfo(), member, fixture.superuser()] {
+                // With joins, and by way of sets.
+                fixture.rows = round % 5 == 0 ? nil : 10
                 let isRule = round % 2 == 0
                 guard
                     let plan = try? fixture.plan(
@@ -92,6 +94,11 @@ import Testing
                 let rows = try fixture.connection.rows(plan.sql, plan.values(for: request, extra: [100, 0]))
                 let count = try fixture.connection.scalar(plan.countSQL ?? "", plan.countValues(for: request))
                 #expect(count == .integer(Int64(rows.count)), "\(text)")
+                if let whole = plan.whole {
+                    let same = try fixture.connection.rows(
+                        whole.sql, plan.wholeValues(for: request, extra: [100, 0]))
+                    #expect(same.count == rows.count, "\(text)")
+                }
                 if isRule { _ = try? fixture.creates(text, request) }
             }
         }

@@ -54,16 +54,70 @@ extension FieldResolver {
         }
     }
 
-    private func compare(_ left: Operand, _ sign: FilterOperator, _ right: Operand) throws(QueryError) -> Condition {
+    private mutating func compare(_ left: Operand, _ sign: FilterOperator, _ right: Operand) throws(QueryError)
+        -> Condition
+    {
         if right.isRequestList, sign.comparison == .like || sign.comparison == .notLike {
             throw QueryError("a list of the request cannot be a pattern")
         }
         var sql = Self.test(left, sign.comparison, right, isStrict: !sign.matchesAny)
-        if !sign.matchesAny, let all = Self.agreement(left, sign.comparison, right) { sql = "(\(sql) AND \(all))" }
         for condition in [left.condition, right.condition] {
             if let condition { sql = "(\(sql) AND \(condition))" }
         }
-        return .test(sql, joins: left.joins.union(right.joins))
+        var traits = members(left, sign.comparison, right)
+        if sign.comparison == .equal, let column = left.ownColumn ?? right.ownColumn,
+            left.isConstant || right.isConstant
+        {
+            traits.one.isSelective = column == "id" || base.hasIndex(on: column)
+        }
+        let one = Condition.test(sql, joins: left.joins.union(right.joins), traits.one)
+        guard !sign.matchesAny, let all = Self.agreement(left, sign.comparison, right) else { return one }
+        // Agreement is about all the values, whichever row is at hand: it stands for itself, and first, because it
+        // fails sooner.
+        var joins: Set<Int> = []
+        if left.values == nil { joins.formUnion(left.joins) }
+        if right.values == nil { joins.formUnion(right.joins) }
+        return .all([.test(all, joins: joins, traits.all), one])
+    }
+
+    /// How the comparison of a path's values with a constant can do without joins: that one of the values meets it, and
+    /// that none fails it.
+    private mutating func members(
+        _ left: Operand, _ comparison: FilterOperator.Comparison, _ right: Operand
+    ) -> (one: Condition.Traits, all: Condition.Traits) {
+        let isLeft = right.isConstant
+        let path = isLeft ? left : right
+        guard isLeft || left.isConstant, let (way, value) = path.route, let cost = way.cost, !way.steps.isEmpty,
+            path.condition == nil, left.condition == nil, right.condition == nil, path.isNullWithoutRow
+        else { return (.init(), .init()) }
+        func test(_ alias: String) -> SQLText {
+            var operand = path
+            operand.sql = value(alias)
+            operand.isKey = false
+            return isLeft
+                ? Self.test(operand, comparison, right, isStrict: true)
+                : Self.test(left, comparison, operand, isStrict: true)
+        }
+        // What a row that leads nowhere, whose value is NULL, makes of the test.
+        let other = isLeft ? right : left
+        let isFilled = other.isKnownFilled && other.nullHandling == .automatic && path.nullHandling == .automatic
+        let rejectsNull: Bool
+        let toleratesNull: Bool
+        switch comparison {
+        case .equal: (rejectsNull, toleratesNull) = (isFilled, isFilled)
+        case .notEqual: (rejectsNull, toleratesNull) = (false, isFilled)
+        case .like, .notLike, .less, .lessOrEqual, .greater, .greaterOrEqual:
+            (rejectsNull, toleratesNull) = (true, true)
+        }
+        var one = Condition.Traits()
+        var all = Condition.Traits()
+        if rejectsNull { one.members = (way.exists({ joins.newAlias() }, test), cost) }
+        if toleratesNull, path.values != nil {
+            let failing = way.exists({ joins.newAlias() }) { "NOT (\(test($0)))" }
+            // A NULL among the members leaves the question open, which is no failure.
+            all.members = ("(\(failing)) IS NOT TRUE", cost)
+        }
+        return (one, all)
     }
 
     /// That no value which a path leads to fails the comparison.

@@ -68,6 +68,12 @@ extension FieldResolver {
             path.many.join(many, table, on: "\(name: many).\"id\" = \(manyColumn)")
         }
         try checkAccess(to: target, join: join)
+        let isArray = field.shape.isMultiple && !path.collection.isView
+        path.route?.add(
+            field.shape.isMultiple
+                ? .members(column: .init(name: field.name, isArray: isArray), table: target.name)
+                : .single(column: field.name, table: target.name),
+            rows: rows?(target))
         path.collection = target
         path.join = join
         path.isDraft = false
@@ -117,6 +123,11 @@ extension FieldResolver {
         let many = joins.newAlias()
         path.many.join(
             many, "\(name: collection.name)", on: condition(many, path.many.alias, joins.newAlias()))
+        path.route?.add(
+            isMultiple
+                ? .backMembers(column: .init(name: field.name, isArray: !collection.isView), table: collection.name)
+                : .back(column: field.name, table: collection.name),
+            rows: rows?(collection))
         path.collection = collection
         path.join = join
         path.isDraft = false
@@ -149,6 +160,10 @@ extension FieldResolver {
         operand.joins = path.join.map { [$0] } ?? []
         operand.values = path.many.values(
             SQLiteDialect.extract("\(name: path.many.alias).\(name: field.name)", path: clean))
+        operand.isNullWithoutRow = true
+        operand.route = path.route.map { route in
+            (route, { SQLiteDialect.extract("\(name: $0).\(name: field.name)", path: clean) })
+        }
         return operand
     }
 
@@ -168,6 +183,9 @@ extension FieldResolver {
         if modifier == .length, field.isListLike {
             operand.sql = SQLiteDialect.count(of: column)
             operand.values = path.many.values(SQLiteDialect.count(of: manyColumn))
+            operand.route = path.route.map { route in
+                (route, { SQLiteDialect.count(of: "\(name: $0).\(name: name)") })
+            }
             return operand
         }
         if modifier == .each, field.isListLike {
@@ -182,6 +200,12 @@ extension FieldResolver {
             let alias = joins.newAlias()
             many.join(alias, SQLiteDialect.members(of: manyColumn), on: nil)
             operand.values = many.values("\(name: alias).\"value\"")
+            operand.isNullWithoutRow = true
+            if var route = path.route {
+                let isArray = field.shape.isMultiple && !path.collection.isView && !path.isDraft
+                route.add(.each(column: .init(name: name, isArray: isArray)), rows: 0)
+                operand.route = (route, { "\(name: $0).\"value\"" })
+            }
             return operand
         }
 
@@ -200,6 +224,17 @@ extension FieldResolver {
             operand.isKey = false
         }
         operand.values = path.many.values(manyValue)
+        operand.isNullWithoutRow = true
+        operand.ownColumn = path.join == nil && modifier == nil ? name : nil
+        let isFreeJSON = field.isFreeJSON
+        operand.route = path.route.map { route in
+            let value: @Sendable (String) -> SQLText = { alias in
+                let column: SQLText = "\(name: alias).\(name: name)"
+                let value = isFreeJSON ? SQLiteDialect.extract(column, path: []) : column
+                return modifier == .lower ? SQLiteDialect.lower(value) : value
+            }
+            return (route, value)
+        }
         // An e-mail address is found only where its owner shows it.
         if name == "email", !allowsHidden, path.collection.isAuth {
             operand.condition = "\(name: alias(of: path)).\"emailVisibility\" = TRUE"

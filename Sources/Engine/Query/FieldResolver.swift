@@ -15,6 +15,9 @@ struct FieldResolver {
     /// Keeps the joins of a joined collection's list rule apart from those of the query.
     let joinPrefix: String
 
+    /// How many rows a table has, about; nil where nobody counts.
+    var rows: ((Collection) -> Int?)?
+
     var joins = JoinSet()
     private(set) var guards: [PlanGuard] = []
 
@@ -37,6 +40,7 @@ struct FieldResolver {
         allowsHidden = true
         baseJoin = join
         joinPrefix = "rule \(join):"
+        rows = outer.rows
         joins = outer.joins
         guards = outer.guards
     }
@@ -72,7 +76,8 @@ struct FieldResolver {
         case "@request": return try resolveRequest(name, parts)
         default:
             var path = RecordPath(
-                collection: base, join: baseJoin, isDraft: isDraft, isLenient: false, many: startOfMany())
+                collection: base, join: baseJoin, isDraft: isDraft, isLenient: false, many: startOfMany(),
+                route: RelationRoute(start: baseAlias))
             return try resolve(parts[...], on: &path)
         }
     }

@@ -30,6 +30,13 @@ struct Operand {
     var joins: Set<Int> = []
     /// All the values, when the path leads to many.
     var values: ManyValues?
+    /// The way to the values from the query's own row, and the value given the last row's alias; nil when there is no
+    /// plain way.
+    var route: (way: RelationRoute, value: @Sendable (String) -> SQLText)?
+    /// Whether it is NULL where the path leads to no record.
+    var isNullWithoutRow = false
+    /// The column of the query's own table that it is.
+    var ownColumn: String?
     /// A further condition on the row that the operand is taken from.
     var condition: SQLText?
     /// Whether it can stand in a comparison only, not on the right of a LIKE, and not be sorted by.
@@ -66,6 +73,9 @@ struct Operand {
         operand.hasParameters = true
         return operand
     }
+
+    /// Whether it is the same for all rows.
+    var isConstant: Bool { joins.isEmpty && values == nil && knowledge != .nothing && !isRequestList }
 
     var isEmpty: Bool {
         switch knowledge {

@@ -6,10 +6,17 @@ struct PlanBuilder {
     let collection: Collection
     let schema: Schema
     let request: RequestInfo
+    /// How many rows a table has, about.
+    let rows: ((Collection) -> Int?)?
 
     func build() throws(QueryError) -> SelectPlan {
         var resolver = FieldResolver(
             schema: schema, request: request, base: collection, isDraft: key.kind == .create, allowsHidden: true)
+        var knowsSizes = false
+        if key.kind == .list, let rows {
+            knowsSizes = true
+            resolver.rows = rows
+        }
         var conditions: [Condition] = []
         if let rule = key.rule {
             conditions.append(try resolver.condition(for: FilterExpression(parsing: rule).root))
@@ -29,7 +36,10 @@ struct PlanBuilder {
             conditions.append(try inner.condition(for: FilterExpression(parsing: text, limit: limit).root))
             resolver.absorb(inner)
         }
-        let planner = QueryPlanner(joins: resolver.joins, conditions: conditions, sorts: sorts)
+        let planner = QueryPlanner(
+            joins: resolver.joins, conditions: conditions, sorts: sorts, rows: knowsSizes ? rows?(collection) : nil)
+        // Tables grow: a plan that was made for their sizes is made again now and then.
+        if knowsSizes, !resolver.joins.joins.isEmpty { resolver.require(.until(PlanGuard.seconds + 60)) }
         return assemble(planner, guards: resolver.guards)
     }
 
@@ -57,7 +67,7 @@ struct PlanBuilder {
     }
 
     private func assemble(_ planner: QueryPlanner, guards: [PlanGuard]) -> SelectPlan {
-        let parts = planner.plan(withSorts: true)
+        let parts = planner.plan(withSorts: true, largestSet: planner.largestSet(forAllRows: false))
         let base = JoinSet.baseAlias
         let id: SQLText = "\(name: base).\"id\""
         let columns: SQLText =
@@ -70,18 +80,27 @@ struct PlanBuilder {
         let rest: SQLText = parts.conditions.isEmpty ? "" : " AND \(conditions)"
         let from: SQLText = "FROM \(table)\(parts.joins)"
         var sql: SQLText
+        var whole: SQLText?
         var count: SQLText?
         switch key.kind {
         case .list:
-            sql = "SELECT \(distinct)\(columns) \(from)\(parts.filter)"
+            var tail: SQLText = ""
             if !planner.sorts.isEmpty {
-                sql += " ORDER BY \(planner.sorts.map(\.sql).joined(separator: ", "))"
+                tail += " ORDER BY \(planner.sorts.map(\.sql).joined(separator: ", "))"
             } else if !planner.joins.joins.isEmpty, !collection.isView {
                 // PocketBase removes the duplicates of its joins along the primary key, and so answers in its order.
-                sql += " ORDER BY \(id)"
+                tail += " ORDER BY \(id)"
             }
-            sql += " LIMIT \(.extra(0)) OFFSET \(.extra(1))"
-            let counted = planner.plan(withSorts: false)
+            tail += " LIMIT \(.extra(0)) OFFSET \(.extra(1))"
+            sql = "SELECT \(distinct)\(columns) \(from)\(parts.filter)\(tail)"
+            // A page that is counted too goes over all rows anyway.
+            let largestSet = planner.largestSet(forAllRows: true)
+            let all = planner.plan(withSorts: true, largestSet: largestSet)
+            if all.conditions != parts.conditions {
+                let distinct: SQLText = all.isDistinct ? "DISTINCT " : ""
+                whole = "SELECT \(distinct)\(columns) FROM \(table)\(all.joins)\(all.filter)\(tail)"
+            }
+            let counted = planner.plan(withSorts: false, largestSet: largestSet)
             // Only a view may return a record twice.
             let what: SQLText = collection.isView ? "COUNT(DISTINCT \(id))" : "COUNT(*)"
             count = "SELECT \(what) FROM \(table)\(counted.joins)\(counted.filter)"
@@ -106,7 +125,8 @@ struct PlanBuilder {
                 """
         }
         return SelectPlan(
-            sql: sql.text, parameters: sql.parameters, countSQL: count?.text,
+            sql: sql.text, parameters: sql.parameters, whole: whole.map { ($0.text, $0.parameters) },
+            hasConditions: !parts.conditions.isEmpty, countSQL: count?.text,
             countParameters: count?.parameters ?? [], guards: guards)
     }
 }

@@ -7,6 +7,8 @@ struct RecordPath {
     /// Whether a missing field is NULL instead of an error (`@request.…`).
     var isLenient: Bool
     var many: Many
+    /// The way so far; nil when it does not begin at the query's own row.
+    var route: RelationRoute?
 
     /// The same way once more in a subquery of its own, for operators that ask all values to agree.
     struct Many {

@@ -26,14 +26,15 @@ package enum RecordQuery {
     ///   - sort: the client's sort; "" for none.
     ///   - allowsHidden: whether filter and sort may look at hidden fields and into collections whose list rule the
     ///     client does not meet (superusers).
+    ///   - rows: how many rows a collection's table has, about; asked when a plan is made.
     /// - Throws: a 400 with PocketBase's message when rule, filter or sort make no sense.
     package static func list(
         _ collection: Collection, schema: Schema, rule: String?, filter: String = "", sort: String = "",
-        allowsHidden: Bool, request: RequestInfo, cache: PlanCache
+        allowsHidden: Bool, request: RequestInfo, cache: PlanCache, rows: ((Collection) -> Int?)? = nil
     ) throws(ServiceError) -> SelectPlan {
         try plan(
             .list, collection, schema, .all, rule: rule, filter: filter, sort: sort, allowsHidden: allowsHidden,
-            request, cache)
+            request, cache, rows: rows)
     }
 
     /// One record by its id, if the rule lets it through. `extra`: id.
@@ -102,7 +103,8 @@ package enum RecordQuery {
 
     private static func plan(
         _ kind: PlanCache.Key.Kind, _ collection: Collection, _ schema: Schema, _ columns: Columns, rule: String?,
-        filter: String = "", sort: String = "", allowsHidden: Bool = true, _ request: RequestInfo, _ cache: PlanCache
+        filter: String = "", sort: String = "", allowsHidden: Bool = true, _ request: RequestInfo, _ cache: PlanCache,
+        rows: ((Collection) -> Int?)? = nil
     ) throws(ServiceError) -> SelectPlan {
         guard filter.utf8.count <= QueryLimits.filterLength,
             sort.utf8.count <= QueryLimits.sortKeys * (QueryLimits.sortKeyLength + 16)
@@ -115,7 +117,7 @@ package enum RecordQuery {
                 rule: rule?.isEmpty == true ? nil : rule, filter: parsed?.template, sort: sort,
                 allowsHidden: allowsHidden)
             var plan = try cache.plan(key, for: request) { () throws(QueryError) in
-                try PlanBuilder(key: key, collection: collection, schema: schema, request: request).build()
+                try PlanBuilder(key: key, collection: collection, schema: schema, request: request, rows: rows).build()
             }
             plan.literals = parsed?.literals ?? []
             return plan

@@ -32,6 +32,11 @@ enum SQLiteDialect {
         """
     }
 
+    /// The same of a column that holds an array in all rows that we or PocketBase wrote: one look instead of two parses.
+    static func arrayMembers(of column: SQLText) -> SQLText {
+        "json_each(CASE WHEN \(column) GLOB '[[]*' THEN \(column) ELSE json_array(\(column)) END)"
+    }
+
     /// A table of one column `value` with the members of an array given as JSON text.
     static func members(of parameter: PlanParameter) -> SQLText { "json_each(\(parameter))" }
 

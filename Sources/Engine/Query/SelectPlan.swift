@@ -7,6 +7,10 @@ package struct SelectPlan: Sendable {
     package let sql: String
     /// The values of the `?`s of `sql`, in order.
     package let parameters: [PlanParameter]
+    /// The same page for who also counts all rows, where that is better asked otherwise.
+    package let whole: (sql: String, parameters: [PlanParameter])?
+    /// Whether not all rows are let through.
+    package let hasConditions: Bool
     /// The query for the number of all rows, where there is one.
     package let countSQL: String?
     package let countParameters: [PlanParameter]
@@ -37,6 +41,11 @@ package struct SelectPlan: Sendable {
         to statement: Statement, request: RequestInfo, extra: [SQLValue] = []
     ) throws(StoreError) {
         try statement.bind(values(for: request, extra: extra))
+    }
+
+    /// The values for the `?`s of `whole`.
+    package func wholeValues(for request: RequestInfo, extra: [SQLValue]) -> [SQLValue] {
+        values(whole?.parameters ?? parameters, request, extra, nil)
     }
 
     private func values(

@@ -70,27 +70,30 @@ package struct RecordService {
         try RecordQuery.checkClientNames(filter: options.filter, sort: options.sort, request: info)
         let plan = try RecordQuery.list(
             collection, schema: schema, rule: rule, filter: options.filter, sort: options.sort,
-            allowsHidden: info.isSuperuser, request: info, cache: plans)
-        var total = -1
-        if !options.skipTotal, let countSQL = plan.countSQL {
-            total = try connection.withStatement(countSQL) { statement in
-                try statement.bind(plan.countValues(for: info))
-                return try statement.step() ? Int(statement.int(0)) : 0
-            }
-        }
+            allowsHidden: info.isSuperuser, request: info, cache: plans,
+            rows: { Self.rows(of: $0, on: connection) })
+        let asksTotal = !options.skipTotal && plan.countSQL != nil
+        // When the end of the list is in sight from the page, the page tells the total and nothing is counted. A view
+        // may have a record twice, of which a count knows and a page does not.
+        let canSeeEnd = asksTotal && !collection.isView
+        let limit = options.perPage + (canSeeEnd && plan.hasConditions ? min(2 * options.perPage, 100) : 0)
         var writer = JSONWriter(capacity: 4096)
         let isPlain =
             options.expand.isEmpty && options.fields.isEmpty && !hooks.has(.recordEnrich, collection)
             && !needsManageCheck(collection)
         writer.beginObject()
         writer.key(plain: "items")
-        try connection.withStatement(plan.sql) { statement in
-            try plan.bind(
-                to: statement, request: info, extra: [.integer(Int64(options.perPage)), .integer(options.offset)])
+        var found = 0
+        try connection.withStatement(asksTotal ? plan.whole?.sql ?? plan.sql : plan.sql) { statement in
+            let extra: [SQLValue] = [.integer(Int64(limit)), .integer(options.offset)]
+            try statement.bind(
+                asksTotal ? plan.wholeValues(for: info, extra: extra) : plan.values(for: info, extra: extra))
             if isPlain {
                 let own = info.auth.flatMap { $0.collection.id == collection.id ? $0.id : nil }
                 writer.beginArray()
                 while try statement.step() {
+                    found += 1
+                    if found > options.perPage { continue }
                     RowReader.write(
                         statement, collection, showsHidden: info.isSuperuser, revealsEmailOf: own, into: &writer)
                 }
@@ -98,12 +101,24 @@ package struct RecordService {
                 return
             }
             var records: [Record] = []
-            while try statement.step() { records.append(RowReader.record(statement, collection)) }
+            while try statement.step() {
+                found += 1
+                if found <= options.perPage { records.append(RowReader.record(statement, collection)) }
+            }
             try enrich(records, expand: options.expand, on: connection)
             let picker = options.fields.isEmpty ? nil : try FieldPicker(options.fields)
             writer.beginArray()
             for record in records { try write(record, picker, into: &writer) }
             writer.endArray()
+        }
+        var total = -1
+        if canSeeEnd, found < limit, found > 0 || options.offset == 0 {
+            total = Int(options.offset) + found
+        } else if asksTotal, let countSQL = plan.countSQL {
+            total = try connection.withStatement(countSQL) { statement in
+                try statement.bind(plan.countValues(for: info))
+                return try statement.step() ? Int(statement.int(0)) : 0
+            }
         }
         writer.key(plain: "page")
         // What is picked from goes through JSON once more in PocketBase, where every number is a double.
@@ -116,6 +131,13 @@ package struct RecordService {
         writer.int(options.pages(of: total))
         writer.endObject()
         return writer.bytes
+    }
+
+    /// How many rows a collection's table has, as far as its last row tells; nil for a view.
+    private static func rows(of collection: Collection, on connection: Connection) -> Int? {
+        guard !collection.isView else { return nil }
+        let name = collection.name.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"")
+        return (try? connection.scalar("SELECT MAX(_rowid_) FROM \"\(name)\"")).map { Int($0?.intValue ?? 0) }
     }
 
     /// One record as the answer's JSON.
