@@ -12,6 +12,8 @@ package final class Engine: Sendable {
         package var encryptionKey: String?
         /// Seconds a query may take.
         package var queryTimeout: Int
+        /// Shows log lines and SQL to whoever develops.
+        package var printer: LogPrinter?
         /// Whether this process copies the write-ahead logs into the databases; false beside a server on the folder.
         package var checkpoints = true
         /// Where a file is written for each change of a collection by a request; nil for none.
@@ -75,7 +77,7 @@ package final class Engine: Sendable {
         self.settings = settings
         current = Mutex(schema)
         workers = WorkerPool(maxThreads: configuration.workerThreads)
-        logs = LogWriter(database: auxiliary)
+        logs = LogWriter(database: auxiliary, printer: configuration.printer)
         crons = CronScheduler { [logs] in logs.write($0, $1, $2) }
         files = FileKeeper(
             dataDirectory: configuration.dataDirectory, database: data, settings: settings,
@@ -89,7 +91,12 @@ package final class Engine: Sendable {
         hooks.changes.use(try ChangeLog(database: data, bus: hooks.changes))
         hooks.changes.refresh()
         apply(settings.current)
-        settings.onChange { [weak self] in self?.apply($0) }
+        settings.onChange { [weak self] in
+            guard let self else { return }
+            let before = logs.options
+            apply($0)
+            if lock != nil, logs.options != before { logs.settingsChanged() }
+        }
         try watchOtherWriters()
     }
 
@@ -110,11 +117,18 @@ package final class Engine: Sendable {
     ) throws -> (data: Database, auxiliary: Database) {
         var options = Database.Configuration()
         options.checkpoints = configuration.checkpoints
+        if let printer = configuration.printer {
+            options.prepareConnection = { connection in
+                connection.trace { printer.print(sql: $0, nanoseconds: $1) }
+            }
+        }
         options.queryTimeout = UInt64(max(configuration.queryTimeout, 1)) * 1_000_000_000
         // Reads on workers are those that take long; more of them than twice the processors only slow each other.
         options.maxReaders = min(8, max(4, 2 * sysconf(Int32(_SC_NPROCESSORS_ONLN))))
         let data = try Database(path: configuration.dataDirectory + "/data.db", configuration: options)
         var small = options
+        // Writing the log would be shown, and that again.
+        small.prepareConnection = nil
         small.maxReaders = 4
         small.idleReaders = 1
         small.writerCacheKiB = 2_000

@@ -12,7 +12,7 @@ struct GlobalOptions: ParsableArguments {
         help: "The environment variable with the 32 characters that encrypt the settings (default: none).")
     var encryptionEnvironment: String = ""
 
-    @Option(name: .customLong("dev"), help: "Print log lines to the terminal.")
+    @Option(name: .customLong("dev"), help: "Print log lines and SQL to the terminal.")
     var isDevelopment: Switch = false
 
     @Option(name: .customLong("queryTimeout"), help: "Seconds that a query may take.")

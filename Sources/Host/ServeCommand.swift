@@ -48,6 +48,7 @@ struct ServeCommand: ParsableCommand {
         configuration.host = address.host
         configuration.port = address.port
         configuration.loops = loops
+        configuration.printsLogs = global.isDevelopment.isOn
         let allowed = origins.flatMap { $0.split(separator: ",").map(String.init) }
         if !allowed.isEmpty { configuration.origins = allowed }
         let running = Mutex<Server?>(nil)

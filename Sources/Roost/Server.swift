@@ -45,6 +45,8 @@ package final class Server: Sendable {
         package var publicDirectory: String?
         /// Whether its `index.html` answers for files that are not there.
         package var indexFallback = true
+        /// Whether log lines and SQL are printed.
+        package var printsLogs = false
         /// Starts the program anew after this server was stopped, as a restore of a backup needs; nil where nobody can.
         package var restart: (@Sendable () -> Void)?
 
@@ -78,6 +80,7 @@ package final class Server: Sendable {
         var engineConfiguration = Engine.Configuration(dataDirectory: configuration.dataDirectory)
         engineConfiguration.encryptionKey = configuration.encryptionKey
         engineConfiguration.queryTimeout = configuration.queryTimeout
+        if configuration.printsLogs { engineConfiguration.printer = LogPrinter() }
         engineConfiguration.checkpoints = lock != nil
         engineConfiguration.automigrations = configuration.automigrates ? configuration.migrationsFolder : nil
         engineConfiguration.authMethodFailures = { [plugins] in plugins.authMethodFailures($0, $1) }
@@ -138,6 +141,10 @@ package final class Server: Sendable {
         BatchRoutes(services: services).mount(on: router)
         LogRoutes(services: services).mount(on: router)
         CronRoutes(services: services).mount(on: router)
+        SQLRoutes(services: services).mount(on: router)
+        if !plugins.routes.contains(where: { $0.path.hasPrefix("/_/") }) {
+            DashboardPlaceholder(services: services).mount(on: router)
+        }
         BackupRoutes(services: services, restart: configuration.restart).mount(on: router)
         let publicDirectory = configuration.publicDirectory ?? Folder.beside(configuration.dataDirectory, "pb_public")
         StaticFiles(services: services, root: publicDirectory, indexFallback: configuration.indexFallback)

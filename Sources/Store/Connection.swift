@@ -317,6 +317,31 @@ package final class Connection: @unchecked Sendable {
         return result
     }
 
+    // MARK: Tracing
+
+    private final class Trace {
+        let report: @Sendable (String, UInt64) -> Void
+        init(_ report: @escaping @Sendable (String, UInt64) -> Void) { self.report = report }
+    }
+
+    private var currentTrace: Trace?
+
+    /// Has each statement reported when it has run, with its values and the nanoseconds it took, on its thread.
+    package func trace(_ report: @escaping @Sendable (_ sql: String, _ nanoseconds: UInt64) -> Void) {
+        let trace = Trace(report)
+        currentTrace = trace
+        sqlite3_trace_v2(
+            handle, UInt32(SQLITE_TRACE_PROFILE),
+            { _, context, statement, time in
+                guard let context, let statement, let time, let text = sqlite3_expanded_sql(OpaquePointer(statement))
+                else { return 0 }
+                defer { sqlite3_free(text) }
+                Unmanaged<Trace>.fromOpaque(context).takeUnretainedValue().report(
+                    String(cString: text), UInt64(max(0, time.assumingMemoryBound(to: Int64.self).pointee)))
+                return 0
+            }, Unmanaged.passUnretained(trace).toOpaque())
+    }
+
     // MARK: Loans
 
     /// Ends a loan: nothing of it may be left for the next user.

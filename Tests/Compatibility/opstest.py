@@ -1,4 +1,4 @@
-"""Backups: made while writes go on, taken from one server to the other, refused, and restored across crashes.
+"""The SQL console, logs, and backups: made while writes go on, taken from one server to the other, refused, and restored across crashes.
 
     python Tests/Compatibility/opstest.py [--roost PATH] [--pocketbase PATH]"""
 
@@ -127,6 +127,54 @@ def restored(session, expected, seconds=30):
 
 # What both servers must say alike.
 
+QUERIES = [
+    "", "  ", "SELECT 1 AS one", "nope", "SELECT nope", "select n, text, NULL, x'4142', 1.5, 1e20, 123456.5, 1234567.5, 1e-7, 0.1, -0.0001, 'ä' from docs",
+    "INSERT INTO docs (id, n) VALUES ('abc', 1)", "UPDATE docs SET n = n + 1", "update docs set n=1; delete from docs where id='abc'; select 1",
+    "DELETE FROM docs WHERE 0", "select 1; select 2", "-- c\nselect 1", "PRAGMA table_info(docs)", "pragma user_version=0", "with a as (select 1) select * from a",
+    "with a as (select 1) delete from docs where 0", "create table t (a int, b text not null, c, d boolean)", "insert into t values (1,'b',2,true),(3,'d',x'ff',false)",
+    "select * from t", "insert into t values (9,'x',9,null) returning a", "SELECT typeof(a), count(*) FROM t", "VACUUM", "select load_extension('x')",
+    "select * from docs where nope", "INSERT INTO docs (id) VALUES ('x'),", "select '" + "a" * 5000 + "'", "values (1),(2)", "select 1 where 0",
+    "with recursive c(x) as (select 1 union all select x+1 from c limit 1500) select x from c",
+    "insert into docs (id) values ('x') ; insert into docs(id) values ('x')", "select * from docs where id='x'", "replace into docs (id) values ('y')",
+    "delete from docs where id = 'y'", "select json('[1]')", "select true", "analyze", "select;", "; select 1", "SELECT 1;", "select id from _params",
+    "select unknown_func(1)", "select * from (select 1 a, 2 a)", "insert into docs (id) values (1), (2), (3)", "delete from docs",
+]
+
+
+def console(session, note):
+    for index, query in enumerate(QUERIES):
+        answer = session.send("POST", "/api/sql", json={"query": query})
+        answer._content = re.sub(rb'"execTime":\d+', b'"execTime":0', answer.content)
+        note("sql %d %s" % (index, query[:60]), answer)
+    session.send("POST", "/api/sql", json={"query": "drop table t"})
+    note("sql of a number", session.send("POST", "/api/sql", json={"query": 5}))
+    note("sql of a form", session.send("POST", "/api/sql?fields=rows", data={"query": "select 1"}))
+
+
+def logs(session, note):
+    for path in ["/api/health?a=1", "/api/nope", "/api/collections/docs/records?filter=nope"]:
+        session.send("GET", path, token="")
+    session.send("POST", "/api/collections/docs/records", json={"id": "bad id"})
+    fields = "items.level,items.message,items.data.type,items.data.status,items.data.method,items.data.url,items.data.auth,items.data.error"
+    shown = {"sort": "message", "fields": fields, "filter": "data.url ~ '?a=1' || data.url ~ 'nope' || (data.method = 'POST' && data.url ~ 'docs')"}
+    wait_for(lambda: len(session.send("GET", "/api/logs", params=shown).json()["items"]) >= 4, 10)
+    note("logs", session.send("GET", "/api/logs", params=shown))
+    item = session.send("GET", "/api/logs", params={**shown, "fields": ""}).json()["items"][0]
+    note("log", session.send("GET", "/api/logs/%s?fields=level,message" % item["id"]))
+    note("log of none", session.send("GET", "/api/logs/000000000000000"))
+    note("logs of failures", session.send("GET", "/api/logs", params={**shown, "filter": "level > 0 && data.status = 404 && data.url = '/api/nope'"}))
+    stats = session.send("GET", "/api/logs/stats", params={"filter": "data.url = '/api/nope'"})
+    stats._content = re.sub(rb"\d\d:00:00", b"<hour>", stats.content)
+    note("stats", stats)
+    # A higher level lets go of what is below it.
+    session.send("PATCH", "/api/settings", json={"logs": {"minLevel": 4}})
+    wait_for(lambda: not session.send("GET", "/api/logs?filter=level<4").json()["items"], 5)
+    note("of a lower level", session.send("GET", "/api/logs?filter=level<4&fields=items"))
+    note("of a higher level", session.send("GET", "/api/logs", params={**shown, "filter": "data.url = '/api/nope'"}))
+    note("clear them", session.send("DELETE", "/api/logs"))
+    note("cleared", session.send("GET", "/api/logs?fields=items"))
+    session.send("PATCH", "/api/settings", json={"logs": {"minLevel": 0}})
+
 def talk(session):
     seen = []
 
@@ -145,6 +193,8 @@ def talk(session):
         seen.append((name, [answer.status_code, headers, text]))
 
     session.make("docs")
+    console(session, note)
+    logs(session, note)
     session.send("POST", "/api/collections/docs/records", files={"file": ("a.txt", b"content of a"), "n": (None, "1")})
     note("none yet", session.send("GET", "/api/backups"))
     note("one without a name", session.send("POST", "/api/backups", json={}))
@@ -224,6 +274,32 @@ def across(command, home, label, archive):
 
 # Roost alone.
 
+def refused_sql(session):
+    """What would change a connection for those who use it afterwards."""
+    for query in ["BEGIN", "COMMIT", "SAVEPOINT x", "ATTACH ':memory:' AS m", "PRAGMA foreign_keys = off", "PRAGMA journal_mode = delete",
+                  "select 1; rollback", "delete from own where 0; commit", "PRAGMA writable_schema = on"]:
+        answer = session.send("POST", "/api/sql", json={"query": query})
+        check("refused: " + query, answer.status_code == 400 and "not authorized" in answer.text, answer.text)
+    answer = session.send("POST", "/api/sql", json={"query": "UPDATE own SET n = 1; UPDATE own SET nope = 1"})
+    check("a failing statement undoes the others", answer.status_code == 400, answer.text)
+
+
+def development(roost, home):
+    """--dev prints requests and SQL, without colours into a file."""
+    with Running(roost, home, "dev", "--dev") as session:
+        session.make("own")
+        session.send("GET", "/api/nope\x1b[31m")
+        session.send("PATCH", "/api/settings", json={"logs": {"minLevel": 8}})
+        session.send("GET", "/api/health?shown=1")
+        text = session.server.log(1_000_000)
+        check("--dev prints requests", "INFO GET /api/health?shown=1" in text, text[-500:])
+        check("and why they fail", "ERROR GET /api/nope" in text and "└─ " in text, text[-500:])
+        check("and SQL with its values", re.search(r"\[\d+\.\d\dms\] INSERT INTO .*'own'", text), text[-500:])
+        check("without colours into a file, and nothing of the client's", "\x1b" not in text)
+    with Running(roost, home, "nodev") as session:
+        session.send("GET", "/api/health?shown=1")
+        check("and not without --dev", "shown=1" not in session.server.log())
+
 def packed(entries, method=zipfile.ZIP_DEFLATED):
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", method) as archive:
@@ -287,6 +363,7 @@ def refusals(roost, home, good):
         session.make("own")
         session.send("POST", "/api/collections/own/records", json={"n": 7})
         pid = session.server.process.pid
+        refused_sql(session)
         names = {}
         for index, (name, archive) in enumerate(hostile(good)):
             key = "h%d.zip" % index
@@ -556,6 +633,7 @@ def main():
     steps = {
         "alike": lambda: alike(roost, pocketbase, home),
         "refusals": lambda: refusals(roost, home, our_zip),
+        "development": lambda: development(roost, home),
         "load": lambda: under_load(roost, home),
         "killed": lambda: killed(roost, home),
         "undone": lambda: undone(roost, home),

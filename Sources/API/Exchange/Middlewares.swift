@@ -17,7 +17,6 @@ extension Services {
     /// settings' rate limits still let it in.
     package func gate() -> Middleware {
         { [self] request, responder, next in
-            request.use(Self.securityHeaders)
             if let token = Self.token(of: request), let record = identities.record(of: token) {
                 request[IdentityKey.self] = Identity(record: record)
                 if record.collection.isSuperusers {
@@ -28,6 +27,8 @@ extension Services {
                     }
                 }
             }
+            // What comes from an address that superusers may not use is refused before, without them, as PocketBase does.
+            request.use(Self.securityHeaders)
             // Routes of a collection count by themselves, when the collection is known.
             if engine.settings.snapshot.settings.rateLimits.enabled,
                 !request.routePattern.hasPrefix("/api/collections/{collection}/"),
@@ -108,13 +109,13 @@ extension Services {
     /// Queues the log line of an answered request.
     package func log(_ request: Request, _ status: UInt16, _ duration: UInt64) {
         let options = engine.logs.options
-        guard options.maxDays > 0 else { return }
+        guard options.maxDays > 0 || engine.logs.prints else { return }
         let failure = request[FailureKey.self]
         let isFailure = failure != nil || status >= 400
         // Neither reading logs nor static files fill them.
         if !isFailure && (request.routePattern.isEmpty || request.routePattern.hasPrefix("/api/logs")) { return }
         let level: LogEntry.Level = isFailure ? .error : .info
-        guard level.rawValue >= options.minLevel else { return }
+        guard level.rawValue >= options.minLevel || engine.logs.prints else { return }
         let auth = request[IdentityKey.self]?.record
         engine.logs.append(
             LogEntry(

@@ -12,8 +12,18 @@ package struct LogRoutes: Sendable {
     package func mount(on router: Router) {
         let none = RouteOptions(body: .discard)
         router.add(.get, "/api/logs", options: none, handler: services.superuserHandler(list))
+        router.add(.delete, "/api/logs", options: none, handler: services.superuserHandler(clear))
         router.add(.get, "/api/logs/stats", options: none, handler: services.superuserHandler(stats))
         router.add(.get, "/api/logs/{id}", options: none, handler: services.superuserHandler(view))
+    }
+
+    private func clear(_ exchange: Exchange) {
+        exchange.work {
+            do {
+                try exchange.engine.logs.clear()
+                exchange.noContent()
+            } catch { exchange.fail(error, .badRequest("Failed to delete the logs.")) }
+        }
     }
 
     private func list(_ exchange: Exchange) {
@@ -37,7 +47,7 @@ package struct LogRoutes: Sendable {
                         "SELECT `created`, `data`, `id`, `level`, `message` FROM `_logs` WHERE `id` = ?"
                     ) { statement in
                         try statement.bindText(id, at: 1)
-                        return try statement.step() ? Self.json(statement) : nil
+                        return try statement.step() ? Self.json(statement) : Optional<JSON>.none
                     }
                 }
                 guard let log else { throw ServiceError.notFound() }

@@ -20,9 +20,14 @@ package struct SettingsRoutes: Sendable {
 
     private func update(_ exchange: Exchange) {
         do {
-            let patch = try BodyReader.object(
-                exchange.request, .badRequest("An error occurred while loading the submitted data."))
             let engine = exchange.engine
+            let patch: JSONObject
+            if case .form(let pairs)? = try? BodyReader.document(exchange.request) {
+                patch = SettingsForm.patch(pairs, current: engine.settings.current.storedJSON.objectValue ?? [:])
+            } else {
+                patch = try BodyReader.object(
+                    exchange.request, .badRequest("An error occurred while loading the submitted data."))
+            }
             exchange.write(.badRequest("An error occurred while saving the new settings.")) { transaction in
                 try engine.settings.update(with: patch, in: transaction)
             } then: {

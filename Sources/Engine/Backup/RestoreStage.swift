@@ -133,6 +133,7 @@ struct RestoreStage {
         var configuration = engine.configuration
         configuration.dataDirectory = content
         configuration.checkpoints = true
+        configuration.printer = nil
         do {
             let trial = try Engine(
                 configuration: configuration, fieldTypes: engine.fieldTypes, hooks: HookRegistry(), lock: nil)

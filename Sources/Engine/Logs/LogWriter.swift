@@ -39,12 +39,19 @@ package final class LogWriter: Sendable {
     private let finished = ConditionBox()
     private let isDone = Atomic<Bool>(false)
     private let database: Database
+    private let printer: LogPrinter?
 
-    /// - Parameter database: `auxiliary.db`.
-    package init(database: Database) {
+    /// - Parameters:
+    ///   - database: `auxiliary.db`.
+    ///   - printer: shows all lines, whatever their level.
+    package init(database: Database, printer: LogPrinter? = nil) {
         self.database = database
+        self.printer = printer
         SystemThread.start { self.run() }
     }
+
+    /// Whether lines are shown to somebody who wants all of them.
+    package var prints: Bool { printer != nil }
 
     package var options: Options {
         get { state.withLock { $0.options } }
@@ -57,6 +64,7 @@ package final class LogWriter: Sendable {
 
     /// Queues a line. Any thread; never waits for the disk.
     package func append(_ entry: LogEntry) {
+        printer?.print(entry)
         let wakes = state.withLock { state in
             guard state.options.maxDays > 0, entry.level.rawValue >= state.options.minLevel else { return false }
             // The server does not slow down for its log.
@@ -128,6 +136,26 @@ package final class LogWriter: Sendable {
             put(UInt64(max(0, milliseconds)), 0..<9)
             put(UInt64(number), 9..<15)
             return 15
+        }
+    }
+
+    /// Removes all lines, those that wait too, and gives the space back.
+    package func clear() throws {
+        state.withLock { $0.waiting.clear() }
+        try database.writeAndWait { try $0.connection.run("DELETE FROM `_logs`") }
+        try database.maintain { try $0.execute("VACUUM") }
+    }
+
+    /// Removes lines that other settings would not have kept.
+    package func settingsChanged() {
+        let (options, limit) = (self.options, oldest)
+        database.write({ transaction in
+            try transaction.connection.run(
+                "DELETE FROM `_logs` WHERE `created` <= ? OR `level` < ?",
+                [.text(limit), .integer(Int64(options.minLevel))])
+        }) { [self] result in
+            guard case .success(let count) = result, count > 0, options.maxDays == 0 else { return }
+            try? database.maintain { try $0.execute("VACUUM") }
         }
     }
 
