@@ -49,9 +49,12 @@ struct EmailChangeRoutes: Sendable {
         failures["token"] = text.isEmpty ? .required : try fault(text, collection, request.records).failure
         failures["password"] = .length(password, 1...100)
         if failures["password"] == nil {
-            let hash = failures["token"] == nil ? try fault(text, collection, request.records).record : nil
-            let isRight = try Bcrypt.verify(password, hash?.text("password") ?? "", cost: collection.passwordCost)
-            if !isRight {
+            let owner = failures["token"] == nil ? try fault(text, collection, request.records).record : nil
+            // A wrong token says so itself: there is nothing to hide, and a hash would be given away.
+            let isRight = try owner.map {
+                try Bcrypt.verify(password, $0.text("password"), cost: collection.passwordCost)
+            }
+            if isRight != true {
                 failures["password"] = Failure(
                     "validation_invalid_password", "Missing or invalid auth record password.")
             }
