@@ -51,7 +51,7 @@ extension Connection {
                 if code == SQLITE_DONE { break }
                 guard code == SQLITE_ROW else { throw error(code, sql: script) }
                 if result.rows.count >= maxRows { break }
-                result.rows.append(Self.row(of: statement, result.columns))
+                result.rows.append(Self.row(of: statement))
             }
             if sqlite3_total_changes64(handle) != before { result.affectedRows = Int(sqlite3_changes64(handle)) }
         }
@@ -91,14 +91,11 @@ extension Connection {
         }
     }
 
-    private static func row(of statement: OpaquePointer, _ columns: [ConsoleResult.Column]) -> [String?] {
-        columns.indices.map { index in
-            let column = Int32(index)
+    private static func row(of statement: OpaquePointer) -> [String?] {
+        (0..<sqlite3_column_count(statement)).map { column in
             switch sqlite3_column_type(statement, column) {
             case SQLITE_NULL: return nil
-            case SQLITE_INTEGER:
-                let value = sqlite3_column_int64(statement, column)
-                return columns[index].type == "BOOLEAN" ? (value == 0 ? "false" : "true") : String(value)
+            case SQLITE_INTEGER: return String(sqlite3_column_int64(statement, column))
             case SQLITE_FLOAT: return shortest(sqlite3_column_double(statement, column))
             default:
                 let count = Int(sqlite3_column_bytes(statement, column))
