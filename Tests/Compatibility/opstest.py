@@ -5,6 +5,7 @@
 import argparse
 import concurrent.futures
 import io
+import json
 import os
 import re
 import shutil

@@ -318,11 +318,13 @@ def rules(run):
 
 def identities(run):
     watch = {"guest": run.connect("users/*"), "ann": run.connect("users/*", token=run.ann), "root": run.connect("users/*", token=run.root)}
-    run.update("users", run.users["ann"], name="ann", secret="s")
-    run.update("users", run.users["bob"], emailVisibility=True)
-    run.update("users", run.users["bob"], emailVisibility=False)
-    for name, client in watch.items():
-        run.told("users to " + name, client, 3)
+    # One after the other: PocketBase does not keep the order of what happens at once.
+    for number, (person, change) in enumerate([
+            ("ann", {"name": "ann", "secret": "s"}), ("bob", {"emailVisibility": True}), ("bob", {"emailVisibility": False})]):
+        run.update("users", run.users[person], **change)
+        for name, client in watch.items():
+            run.told("users to %s, change %d" % (name, number), client, 1)
+    for client in watch.values():
         client.close()
     # Who may become whom.
     client = run.connect("mine/*")
