@@ -131,6 +131,9 @@ package struct BackupRoutes: Sendable {
             do {
                 try backups.create(name)
                 exchange.noContent()
+            } catch let error as BackupError where error == .busy {
+                // Another one began since we looked.
+                exchange.fail(Self.busy)
             } catch {
                 // Not the client's doing: what it sent was checked before.
                 exchange.fail(error, ServiceError(status: 500, message: "Failed to create backup."))

@@ -4,7 +4,7 @@ package struct BackupError: Error, Sendable, Equatable, CustomStringConvertible 
 
     init(_ description: String) { self.description = description }
 
-    static let busy = BackupError("Another backup or restore is running.")
+    package static let busy = BackupError("Another backup or restore is running.")
     static let stopped = BackupError("The server is shutting down.")
     static func missing(_ name: String) -> BackupError { BackupError("There is no backup \"\(name)\".") }
     /// The archive is not one to be restored.
