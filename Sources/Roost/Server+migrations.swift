@@ -36,7 +36,7 @@ extension Server {
     /// - Returns: lines for the operator.
     package func warnAboutHooks() -> [String] {
         let folder = configuration.hooksFolder
-        let files = Folder.names(in: folder).filter { $0.hasSuffix(".pb.js") || $0.hasSuffix(".pb.ts") }.sorted()
+        let files = FileSystem.names(in: folder).filter { $0.hasSuffix(".pb.js") || $0.hasSuffix(".pb.ts") }.sorted()
         if files.isEmpty || runsScripts { return [] }
         engine.logs.write(.warn, "JavaScript hooks are not run: no scripting plugin is installed.")
         return [

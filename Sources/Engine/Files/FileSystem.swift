@@ -9,7 +9,7 @@ package enum FileWriting {
 }
 
 /// What is needed of the file system.
-enum FileSystem {
+package enum FileSystem {
     static func makeFolders(_ path: String) throws(FileError) {
         if mkdir(path, 0o755) == 0 || errno == EEXIST { return }
         guard errno == ENOENT, let slash = path.lastIndex(of: "/"), slash > path.startIndex else {
@@ -96,7 +96,7 @@ enum FileSystem {
     }
 
     /// The names in a folder; empty when there is none.
-    static func names(in folder: String) -> [String] {
+    package static func names(in folder: String) -> [String] {
         guard let directory = opendir(folder) else { return [] }
         defer { closedir(directory) }
         var names: [String] = []

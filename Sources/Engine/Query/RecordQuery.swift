@@ -69,20 +69,6 @@ package enum RecordQuery {
         try plan(.create, collection, schema, .id, rule: rule, request, cache)
     }
 
-    /// The ids of at most 1000 records whose relation names a record, for expanding back relations. Parameters: id.
-    package static func backRelated(_ collection: Collection, field: Field) -> String {
-        let column: SQLText = "\(name: JoinSet.baseAlias).\(name: field.name)"
-        let test: SQLText =
-            field.shape.isMultiple
-            ? "EXISTS (SELECT 1 FROM \(SQLiteDialect.members(of: column)) \"@1\" WHERE \"@1\".\"value\" = ?)"
-            : "\(column) = ?"
-        let sql: SQLText = """
-            SELECT \(name: JoinSet.baseAlias).\"id\" FROM \(name: collection.name) \(name: JoinSet.baseAlias) \
-            WHERE \(test) LIMIT 1000
-            """
-        return sql.text
-    }
-
     /// Whether a text can be a rule of a collection.
     /// - Throws: why it cannot.
     package static func validate(rule: String, of collection: Collection, schema: Schema) throws(QueryError) {

@@ -14,7 +14,7 @@ extension Doctor {
     private func database(_ name: String) -> [Finding] {
         let path = "\(folder)/\(name)"
         guard access(path, F_OK) == 0 else {
-            if name == "data.db", !Folder.names(in: folder).isEmpty {
+            if name == "data.db", !FileSystem.names(in: folder).isEmpty {
                 return [
                     .error(
                         "database", "\(path) is missing in a folder that is not empty.",

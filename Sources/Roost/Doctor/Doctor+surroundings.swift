@@ -49,7 +49,7 @@ extension Doctor {
     }
 
     func hooks() -> [Finding] {
-        let files = Folder.names(in: configuration.hooksFolder).filter {
+        let files = FileSystem.names(in: configuration.hooksFolder).filter {
             $0.hasSuffix(".pb.js") || $0.hasSuffix(".pb.ts")
         }
         let runs = report.plugins.contains { $0.id.hasSuffix(".scripting") && $0.problem == nil }

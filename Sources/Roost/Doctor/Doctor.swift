@@ -1,3 +1,4 @@
+import Engine
 import Glibc
 import Store
 
@@ -105,20 +106,22 @@ package struct Doctor {
 
     private func leftovers() -> [Finding] {
         var findings: [Finding] = []
-        for name in Folder.names(in: folder).sorted() {
+        for name in FileSystem.names(in: folder).sorted() {
             if name.hasSuffix("-journal") {
                 findings.append(
                     .warning(
                         "journals", "\(folder)/\(name) is the journal of a change that was interrupted.",
                         "Leave it: SQLite undoes the change with it at the next start. Copies of the folder need it."))
             } else if ["_roost_restore", "_roost_backup"].contains(name), serverState == nil,
-                !Folder.names(in: "\(folder)/\(name)").isEmpty
+                !FileSystem.names(in: "\(folder)/\(name)").isEmpty
             {
                 findings.append(
                     .warning(
                         "journals", "\(folder)/\(name) is left of an interrupted backup or restore.",
                         "Leave it and start the server, which finishes the work or removes what is left."))
-            } else if name == ".pb_temp_to_delete", !Folder.names(in: "\(folder)/\(name)").isEmpty, serverState == nil {
+            } else if name == ".pb_temp_to_delete", !FileSystem.names(in: "\(folder)/\(name)").isEmpty,
+                serverState == nil
+            {
                 findings.append(
                     .warning(
                         "journals", "\(folder)/\(name) is left of an interrupted backup or restore.",
