@@ -76,7 +76,7 @@ let package = Package(
         .target(name: "PluginKit", dependencies: ["PluginABI", "JSON"], swiftSettings: strict),
         .target(
             name: "Store",
-            dependencies: ["CSQLite"],
+            dependencies: ["CSQLite", "CMalloc"],
             swiftSettings: strict
         ),
         .target(

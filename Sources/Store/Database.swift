@@ -34,8 +34,9 @@ package final class Database: Sendable {
         package var synchronous = Synchronous.full
         /// The largest page cache of the writer, in KiB.
         package var writerCacheKiB = 6_000
-        /// The largest page cache of each reader, in KiB.
-        package var readerCacheKiB = 1_000
+        /// The largest page cache of each reader, in KiB. A list with a filter that looks at a thousand scattered rows
+        /// takes a third of the time when their pages fit; what is not used goes back when nothing is written.
+        package var readerCacheKiB = 4_000
         /// How many statements each connection keeps prepared.
         package var statementCacheSize = 256
         /// How much of the file is mapped into memory, in bytes; 0 for none.

@@ -1,3 +1,5 @@
+internal import CMalloc
+
 /// The connections that read: opened when needed, lent to one thread at a time, the last one given back first.
 ///
 /// `@unchecked Sendable`: all that changes is guarded by the monitor.
@@ -107,8 +109,11 @@ final class ReaderPool: @unchecked Sendable {
             idle.removeFirst(closing.count)
             spare = idle.count
         }
+        guard !closing.isEmpty else { return }
         // Closed here, outside of the lock.
         closing.removeAll()
+        // The allocator would keep for later what the page caches held.
+        malloc_trim(0)
     }
 
     /// Refuses loans from now on, waits a while for those out and closes the connections.
