@@ -47,21 +47,8 @@ final class MailService: MailTransport {
     }
 
     private func startThread() {
-        var thread = pthread_t()
-        let me = Unmanaged.passRetained(self)
-        let status = pthread_create(
-            &thread, nil,
-            { argument in
-                guard let argument else { return nil }
-                Unmanaged<MailService>.fromOpaque(argument).takeRetainedValue().work()
-                return nil
-            }, me.toOpaque())
-        if status == 0 {
-            pthread_detach(thread)
-        } else {
-            // Slower, but sent: on the thread of whoever asked.
-            me.takeRetainedValue().work()
-        }
+        // Without a thread slower, but sent: on that of whoever asked.
+        if !PluginThread.start({ self.work() }) { work() }
     }
 
     private func work() {

@@ -68,20 +68,7 @@ final class ThumbService: ThumbMaker, @unchecked Sendable {
     }
 
     private func startThread() {
-        var thread = pthread_t()
-        let me = Unmanaged.passRetained(self)
-        let status = pthread_create(
-            &thread, nil,
-            { argument in
-                guard let argument else { return nil }
-                Unmanaged<ThumbService>.fromOpaque(argument).takeRetainedValue().work()
-                return nil
-            }, me.toOpaque())
-        if status == 0 {
-            pthread_detach(thread)
-            return
-        }
-        me.release()
+        if PluginThread.start({ self.work() }) { return }
         let refused = lock.with {
             state.threads -= 1
             defer { if state.threads == 0 { state.waiting = [] } }

@@ -1,4 +1,5 @@
 import Glibc
+import PluginKit
 import Synchronization
 
 /// A few threads of the plugin's own with a bounded queue before them. Threads start when they are needed and end when
@@ -70,24 +71,9 @@ final class JobQueue: @unchecked Sendable {
     }
 
     private func start() {
-        var attributes = pthread_attr_t()
-        pthread_attr_init(&attributes)
-        pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
-        pthread_attr_setstacksize(&attributes, 1 << 20)
-        var thread = pthread_t()
-        let queue = Unmanaged.passRetained(self)
-        let status = pthread_create(
-            &thread, &attributes,
-            { argument in
-                if let argument { Unmanaged<JobQueue>.fromOpaque(argument).takeRetainedValue().work() }
-                return nil
-            }, queue.toOpaque())
-        pthread_attr_destroy(&attributes)
-        if status != 0 {
-            queue.release()
-            // The jobs stay for the threads that are there; without any they are refused from now on.
-            state.withLock { $0.threads -= 1 }
-        }
+        if PluginThread.start(stackBytes: 1 << 20, { self.work() }) { return }
+        // The jobs stay for the threads that are there; without any they are refused from now on.
+        state.withLock { $0.threads -= 1 }
     }
 
     private func work() {
