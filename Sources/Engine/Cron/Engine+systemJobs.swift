@@ -9,6 +9,16 @@ extension Engine {
             try auxiliary.checkpoint()
             try data.maintain { try $0.execute("PRAGMA optimize") }
         }
+        // PocketBase has this one from the first request that is counted until the settings change.
+        limiter.onUse { [weak self] isUsed in
+            let id = "__pbRateLimitersCleanup__"
+            guard let self else { return }
+            if isUsed {
+                addSystemJob(id, "2 * * * *") { [limiter] in limiter.removeExpired() }
+            } else {
+                crons.remove(id)
+            }
+        }
     }
 
     private func addSystemJob(_ id: String, _ expression: String, _ run: @escaping @Sendable () throws -> Void) {

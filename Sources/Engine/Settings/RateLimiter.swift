@@ -22,6 +22,9 @@ package final class RateLimiter: Sendable {
     private struct State {
         var rules = RateRules()
         var windows: [Key: Window] = [:]
+        /// Whether anything was counted since the rules were put into force.
+        var isUsed = false
+        var onUse: @Sendable (_ isUsed: Bool) -> Void = { _ in }
     }
 
     private let state: Mutex<State>
@@ -37,8 +40,15 @@ package final class RateLimiter: Sendable {
     /// Puts other rules into force and forgets all counters, as each save of the settings does in PocketBase.
     package func configure(_ settings: Settings.RateLimits) {
         let rules = RateRules(settings)
-        state.withLock { $0 = State(rules: rules) }
+        state.withLock { state in
+            state = State(rules: rules, onUse: state.onUse)
+            state.onUse(false)
+        }
     }
+
+    /// Has an action told when there is something to clean up for the first time, and when there no longer is. It is
+    /// called with the limiter's lock held.
+    package func onUse(_ action: @escaping @Sendable (_ isUsed: Bool) -> Void) { state.withLock { $0.onUse = action } }
 
     /// Whether limits are on at all.
     package var isEnabled: Bool { state.withLock { $0.rules.isEnabled } }
@@ -81,6 +91,10 @@ package final class RateLimiter: Sendable {
             }
             if state.windows.count >= capacity { Self.shrink(&state, to: capacity / 2, seconds: seconds) }
             state.windows[key] = Window(start: seconds, left: requests - 1)
+            if !state.isUsed {
+                state.isUsed = true
+                state.onUse(true)
+            }
             return requests > 0
         }
     }
