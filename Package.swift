@@ -1,16 +1,20 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
+/// libFuzzer's library while scripts/fuzz builds, nil otherwise.
+let fuzzer = Context.environment["ROOST_FUZZ"]
+
 /// The rooms of Roost. A target may import only what its `dependencies` name, so this file is the proof that
 /// dependencies point one way: Host -> Roost -> API -> PluginHost -> Engine -> Store, with WebServer beside Engine and
 /// PluginABI below everything that crosses the plugin boundary.
 
-let strict: [SwiftSetting] = [
-    .swiftLanguageMode(.v6),
-    .enableUpcomingFeature("ExistentialAny"),
-    .enableUpcomingFeature("InternalImportsByDefault"),
-    .enableUpcomingFeature("MemberImportVisibility"),
-]
+let strict: [SwiftSetting] =
+    [
+        .swiftLanguageMode(.v6),
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+    ] + (fuzzer == nil ? [] : [.unsafeFlags(["-sanitize=fuzzer", "-assert-config", "Debug"])])
 
 /// A plugin exports one symbol, resolves its own symbols inside itself, and is never unloaded (docs/plugins.md).
 let pluginLinker: [LinkerSetting] = [
@@ -45,17 +49,21 @@ let package = Package(
         + [
             .library(name: "AuthPlugin", type: .dynamic, targets: ["AuthPlugin"]),
             .library(name: "FilesPlugin", type: .dynamic, targets: ["FilesPlugin"]),
+            .library(name: "OAuth2Plugin", type: .dynamic, targets: ["OAuth2Plugin"]),
             .library(name: "MailPlugin", type: .dynamic, targets: ["MailPlugin"]),
             .library(name: "RealtimePlugin", type: .dynamic, targets: ["RealtimePlugin"]),
             .library(name: "S3Plugin", type: .dynamic, targets: ["S3Plugin"]),
             .library(name: "ThumbsPlugin", type: .dynamic, targets: ["ThumbsPlugin"]),
+            .library(name: "VersionField", type: .dynamic, targets: ["VersionField"]),
         ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     ],
     targets: [
         .systemLibrary(name: "CSQLite", path: "Sources/System/CSQLite", pkgConfig: "sqlite3"),
+        .target(name: "CStore", dependencies: ["CSQLite"], path: "Sources/System/CStore"),
         .systemLibrary(name: "COpenSSL", path: "Sources/System/COpenSSL", pkgConfig: "libcrypto"),
         .systemLibrary(name: "CCrypt", path: "Sources/System/CCrypt", pkgConfig: "libcrypt"),
         .systemLibrary(name: "CMalloc", path: "Sources/System/CMalloc"),
@@ -64,6 +72,7 @@ let package = Package(
         .target(name: "CCurl", path: "Sources/System/CCurl"),
         .target(name: "CVips", path: "Sources/System/CVips"),
         .target(name: "CSpawn", path: "Sources/System/CSpawn"),
+        .target(name: "CSocketBatch", path: "Sources/System/CSocketBatch"),
         .target(name: "CZip", path: "Sources/System/CZip"),
         .target(
             name: "CXML2", path: "Sources/System/CXML2", cSettings: [.unsafeFlags(["-I/usr/include/libxml2"])]),
@@ -76,12 +85,14 @@ let package = Package(
         .target(name: "PluginKit", dependencies: ["PluginABI", "JSON"], swiftSettings: strict),
         .target(
             name: "Store",
-            dependencies: ["CSQLite", "CMalloc"],
+            dependencies: ["CSQLite", "CStore", "CMalloc"],
             swiftSettings: strict
         ),
         .target(
             name: "WebServer",
-            dependencies: nio + ["COpenSSL"],
+            dependencies: nio + [
+                "COpenSSL", "CSocketBatch", "CZlib", .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ],
             swiftSettings: strict
         ),
         .target(name: "Engine", dependencies: ["Store", "JSON", "COpenSSL", "CCrypt", "CZip"], swiftSettings: strict),
@@ -116,12 +127,20 @@ let package = Package(
             name: "WebTokens", dependencies: ["JSON", "COpenSSL"], path: "Plugins/Shared/WebTokens",
             swiftSettings: strict
         ),
+        // What the plugins that sign people in read alike.
+        .target(
+            name: "AuthForms", dependencies: ["PluginKit"], path: "Plugins/Shared/AuthForms", swiftSettings: strict),
+        // Linked into each plugin that asks other servers by HTTP.
+        .target(
+            name: "Transfers", dependencies: ["PluginKit", "CCurl"], path: "Plugins/Shared/Transfers",
+            swiftSettings: strict
+        ),
         .target(
             name: "FilesPlugin", dependencies: ["PluginKit", "JSON", "WebTokens"], path: "Plugins/Files",
             exclude: ["plugin.json"], swiftSettings: strict, linkerSettings: pluginLinker
         ),
         .target(
-            name: "AuthPlugin", dependencies: ["PluginKit", "JSON", "COpenSSL", "CCrypt", "WebTokens"],
+            name: "AuthPlugin", dependencies: ["PluginKit", "JSON", "COpenSSL", "CCrypt", "WebTokens", "AuthForms"],
             path: "Plugins/Auth",
             exclude: ["plugin.json"], swiftSettings: strict, linkerSettings: pluginLinker
         ),
@@ -136,7 +155,12 @@ let package = Package(
         .executableTarget(
             name: "ThumbsHelper", dependencies: ["CVips"], path: "Plugins/Thumbs/Helper", swiftSettings: strict),
         .target(
-            name: "S3Plugin", dependencies: ["PluginKit", "CCurl", "COpenSSL"], path: "Plugins/S3",
+            name: "S3Plugin", dependencies: ["PluginKit", "Transfers", "CCurl", "COpenSSL"], path: "Plugins/S3",
+            exclude: ["plugin.json"], swiftSettings: strict, linkerSettings: pluginLinker
+        ),
+        .target(
+            name: "OAuth2Plugin", dependencies: ["PluginKit", "Transfers", "AuthForms", "WebTokens", "COpenSSL"],
+            path: "Plugins/OAuth2",
             exclude: ["plugin.json"], swiftSettings: strict, linkerSettings: pluginLinker
         ),
         .target(
@@ -154,9 +178,17 @@ let package = Package(
             )
         }
         + [
+            // A sample of a plugin in Swift; it is no part of what ships.
+            .target(
+                name: "VersionField", dependencies: ["PluginKit"], path: "Tests/Plugins/swift-version",
+                exclude: ["plugin.json"], swiftSettings: strict, linkerSettings: pluginLinker
+            ),
             .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: strict),
             .testTarget(name: "StoreTests", dependencies: ["Store"], swiftSettings: strict),
-            .testTarget(name: "EngineTests", dependencies: ["Engine", "Store", "JSON"], swiftSettings: strict),
+            // The fixture of queries belongs to the fuzzer while that is built: a file is part of one target.
+            .testTarget(
+                name: "EngineTests", dependencies: ["Engine", "Store", "JSON"],
+                exclude: fuzzer == nil ? [] : ["QueryFixture.swift"], swiftSettings: strict),
             .testTarget(name: "WebServerTests", dependencies: ["WebServer"] + nio, swiftSettings: strict),
             .testTarget(
                 name: "FieldTypeTests", dependencies: ["PluginABI", "JSON", "CRE2"],
@@ -164,4 +196,12 @@ let package = Package(
             .testTarget(
                 name: "PluginHostTests", dependencies: ["PluginHost", "Engine", "JSON"], swiftSettings: strict),
         ]
+        + (fuzzer.map { library in
+            [
+                .executableTarget(
+                    name: "QueryFuzz", dependencies: ["Engine", "Store", "JSON"], path: "Tests",
+                    sources: ["Fuzz/main.swift", "EngineTests/QueryFixture.swift"], swiftSettings: strict,
+                    linkerSettings: [.unsafeFlags([library]), .linkedLibrary("stdc++")])
+            ]
+        } ?? [])
 )

@@ -107,6 +107,7 @@ set_up_venv() {
         return 0
     fi
     need_package_for python3 python3
+    need_package_for openssl openssl
     python3 -c 'import ensurepip, venv' 2>/dev/null || need_packages python3-venv
     say "Making the Python environment with the real PocketBase in ${VENV#"$ROOT"/}."
     python3 -m venv "$VENV" || fail "python3 could not make a virtual environment in $VENV."

@@ -16,7 +16,6 @@ final class AuthPlugin: Plugin {
         try AuthMethodsRoute(collections: collections, methods: methods).add(to: host)
         try SignInRoutes(collections: collections, methods: methods, signIn: SignIn(mails: mails), threads: threads)
             .add(to: host)
-        try OAuth2Refusal.addRedirect(to: host)
         try RefreshRoute.add(to: host, collections)
         try ImpersonateRoute.add(to: host, collections)
         try VerificationRoutes(collections: collections, mails: mails).add(to: host)

@@ -30,6 +30,9 @@ final class MailService: MailTransport {
         try deliver(message, try settings.value(records))
     }
 
+    /// What the application is called in the settings.
+    func applicationName(_ records: Records) throws -> String { try settings.value(records).applicationName }
+
     func queue(
         _ message: MailMessage, _ records: Records, done: @escaping @Sendable (_ error: String?) -> Void
     ) throws {

@@ -3,12 +3,14 @@ import PluginKit
 /// What the server's settings say of mail.
 struct MailSettings: Sendable {
     var sender: MailAddress
+    var applicationName: String
     /// nil: the machine's sendmail sends.
     var smtp: SMTPSettings?
 
     init(_ json: JSON) {
         sender = MailAddress(
             json["meta"]?["senderAddress"]?.stringValue ?? "", name: json["meta"]?["senderName"]?.stringValue ?? "")
+        applicationName = json["meta"]?["appName"]?.stringValue ?? ""
         if let smtp = json["smtp"], smtp["enabled"]?.boolValue == true { self.smtp = SMTPSettings(smtp) }
     }
 }

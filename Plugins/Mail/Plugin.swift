@@ -9,7 +9,8 @@ final class MailPlugin: Plugin {
 
     func register(_ host: Host) throws {
         let service = MailService(host)
-        try host.offerMailer(service)
+        let alerts = AlertMail(mailer: try host.offerMailer(service), service: service)
+        try host.onAlert { try alerts.send($0, $1) }
         self.service.withLock { $0 = service }
     }
 

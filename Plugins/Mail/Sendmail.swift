@@ -30,11 +30,22 @@ enum Sendmail {
         posix_spawn_file_actions_init(&actions)
         posix_spawn_file_actions_adddup2(&actions, ends[0], 0)
         defer { posix_spawn_file_actions_destroy(&actions) }
+        // The server blocks and ignores signals that another program is to hear.
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var none = sigset_t()
+        var all = sigset_t()
+        sigemptyset(&none)
+        sigfillset(&all)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setsigdefault(&attributes, &all)
         var words: [UnsafeMutablePointer<CChar>?] = ([program] + arguments).map { strdup($0) }
         words.append(nil)
         defer { for word in words { free(word) } }
         var child = pid_t()
-        let status = posix_spawn(&child, program, &actions, nil, words, environ)
+        let status = posix_spawn(&child, program, &actions, &attributes, words, environ)
         close(ends[0])
         guard status == 0 else {
             close(ends[1])

@@ -107,25 +107,3 @@ final class Client: StreamHandler, @unchecked Sendable {
         hub.left(self)
     }
 }
-
-/// A place in the log of changes: `name-number`.
-struct Position: Equatable {
-    var name: String
-    var number: Int64
-
-    init(name: String, number: Int64) {
-        self.name = name
-        self.number = number
-    }
-
-    /// - Returns: nil for what is none, such as the client id that PocketBase sends as the id of its events.
-    init?(_ text: String) {
-        guard text.utf8.count <= 64, let dash = text.utf8.lastIndex(of: UInt8(ascii: "-")),
-            let number = Int64(text[text.utf8.index(after: dash)...]), number >= 0, dash > text.startIndex
-        else { return nil }
-        name = String(text[..<dash])
-        self.number = number
-    }
-
-    var text: String { "\(name)-\(number)" }
-}

@@ -1,13 +1,18 @@
+import Glibc
 import PluginKit
 import Synchronization
 
 /// `GET /api/realtime`: server-sent events, or a WebSocket for those who ask to upgrade.
 enum ConnectRoute {
-    /// As PocketBase has it, in seconds.
-    private static let idleTimeout = 5 * 60
-    private static let maxAge = 30 * 60
+    /// As PocketBase has them, in seconds. Tests shorten them; they are no settings for operators.
+    private static let idleTimeout = seconds("ROOST_TEST_REALTIME_IDLE") ?? 5 * 60
+    private static let maxAge = seconds("ROOST_TEST_REALTIME_AGE") ?? 30 * 60
     /// The longest message of a WebSocket's client: requests over it have bodies.
     private static let maxMessage = 4 << 20
+
+    private static func seconds(_ variable: String) -> Int? {
+        getenv(variable).flatMap { Int(String(cString: $0)) }.flatMap { $0 > 0 ? $0 : nil }
+    }
 
     static func add(to host: Host, _ hub: Hub) throws {
         try host.route("GET", "/api/realtime", run: .loop) { request in try connect(request, hub) }

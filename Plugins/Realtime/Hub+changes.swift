@@ -39,26 +39,33 @@ extension Hub {
         guard let byRecord = byCollection[change.collection] else { return }
         // The same group may be behind several topics.
         var shown: [String: [UInt8]?] = [:]
-        for target in [change.recordID, "*"] {
-            for topic in byRecord[target] ?? [] {
-                for group in topic.groups.values {
-                    guard let viewer = group.viewer else { continue }
-                    let record: [UInt8]?
-                    if let known = shown[group.key] {
-                        record = known
-                    } else {
-                        record = try change.shown(to: viewer.viewer, by: topic.rule)
-                        shown[group.key] = .some(record)
-                    }
-                    if let record { send(change, record, topic, group) }
+        for topic in Self.inOrder(byRecord[change.recordID] ?? [], byRecord["*"] ?? []) {
+            for group in topic.groups.values {
+                guard let viewer = group.viewer else { continue }
+                let record: [UInt8]?
+                if let known = shown[group.key] {
+                    record = known
+                } else {
+                    record = try change.shown(to: viewer.viewer, by: topic.rule)
+                    shown[group.key] = .some(record)
                 }
+                if let record { send(change, record, topic, group) }
             }
         }
     }
 
+    /// Two lists of topics as one; each is in order.
+    private static func inOrder(_ some: [Topic], _ others: [Topic]) -> [Topic] {
+        if some.isEmpty { return others }
+        if others.isEmpty { return some }
+        return (some + others).sorted { $0.name.order < $1.name.order }
+    }
+
     private func send(_ change: Change, _ record: [UInt8], _ topic: Topic, _ group: Group) {
         let name = topic.name.full
-        let position = change.position > 0 ? Position(name: logName, number: change.position).text : nil
+        let position =
+            change.position > 0
+            ? Position(name: logName, number: change.position, topic: topic.name.order).text : nil
         let isBehind = resuming > 0 || change.position > 0 && change.position <= highestFloor
         func streams(_ members: Members) -> [Stream] {
             isBehind ? members.streams(below: max(change.position, 1)) : members.streams

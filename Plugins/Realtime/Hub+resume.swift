@@ -17,8 +17,10 @@ extension Hub {
 
     /// Sends what a client missed, and lets it go on with what comes.
     func resume(_ client: Client, after position: Position, _ records: Records) throws {
+        // Of a change that was told in part, the rest must still be known.
+        let last = position.topic == nil ? position.number : position.number - 1
         guard let state = try records.changeLogState(), state.name == position.name, position.number <= state.last,
-            position.number + 1 >= state.first || state.last == 0
+            last >= 0, last + 1 >= state.first || state.last == 0
         else {
             let now = try startLog(records)
             return tellGap(client, now)
@@ -26,22 +28,29 @@ extension Hub {
         logName = state.name
         client.floor = .max
         resuming += 1
-        try goOn(client, after: position.number, sent: 0, records)
+        try goOn(client, after: last, beyond: position, sent: 0, records)
     }
 
-    private func goOn(_ client: Client, after: Int64, sent: Int, _ records: Records) throws {
+    /// - Parameters:
+    ///   - after: the change up to which everything was sent.
+    ///   - beyond: what the client had when it came.
+    private func goOn(
+        _ client: Client, after: Int64, beyond: Position, sent: Int, _ records: Records
+    ) throws {
         if client.isGone { return finish(client, at: after) }
         let changes = try records.keptChanges(after: after, limit: Self.piece)
+        let members = client.memberships.sorted { $0.topic.name.order < $1.topic.name.order }
         var sent = sent
         var last = after
         for change in changes {
             last = change.position
-            for member in client.memberships where concerns(change, member.topic) {
+            for member in members
+            where concerns(change, member.topic) && beyond.isBefore(change.position, member.topic.name.order) {
                 guard let viewer = member.group.viewer,
                     let record = try change.shown(to: viewer.viewer, by: member.topic.rule)
                 else { continue }
                 sent += 1
-                send(change, record, member.topic.name.full, to: client)
+                send(change, record, member.topic.name, to: client)
             }
         }
         guard !changes.isEmpty else {
@@ -50,7 +59,7 @@ extension Hub {
         }
         let (end, count) = (last, sent)
         let goesOn: @Sendable (Records) -> Void = { [self] records in
-            do { try goOn(client, after: end, sent: count, records) } catch {
+            do { try goOn(client, after: end, beyond: beyond, sent: count, records) } catch {
                 failed("a client could not be sent what it missed", error)
                 finish(client, at: end)
                 client.close(code: 1011, reason: "what was missed cannot be read")
@@ -82,13 +91,13 @@ extension Hub {
         return target.record == "*" || target.record == change.recordID
     }
 
-    private func send(_ change: Change, _ record: [UInt8], _ topic: String, to client: Client) {
-        let position = Position(name: logName, number: change.position).text
+    private func send(_ change: Change, _ record: [UInt8], _ topic: TopicName, to client: Client) {
+        let position = Position(name: logName, number: change.position, topic: topic.order).text
         if client.manner == .socket {
-            client.send(SocketMessage.change(topic, change.action, record, position: position))
+            client.send(SocketMessage.change(topic.full, change.action, record, position: position))
         } else {
             let data = EventMessage.change(change.action, record)
-            client.send(EventMessage.make(id: position, name: topic, data: data))
+            client.send(EventMessage.make(id: position, name: topic.full, data: data))
         }
     }
 

@@ -40,7 +40,7 @@ extension Hub {
             do {
                 try job(records)
             } catch let error as ServiceError {
-                client.send(SocketMessage.error(id, error.status, error.message))
+                client.send(SocketMessage.error(id, error.status, error.message, data: error.data))
             } catch {
                 failed("a message could not be answered", error)
                 client.send(SocketMessage.error(id, 500, ServiceError(status: 500).message))
@@ -92,6 +92,10 @@ extension Hub {
         if let text = message["after"]?.stringValue {
             guard client.resumes else {
                 throw ServiceError.badRequest("Positions are for connections that were opened with ?resume=1.")
+            }
+            // It is one place for all topics: what others have been told since would come a second time.
+            guard client.memberships.isEmpty else {
+                throw ServiceError.badRequest("\"after\" is for the first subscription of a connection.")
             }
             // A text that is no position is as good as one that is too old.
             after = Position(text) ?? Position(name: "", number: 0)

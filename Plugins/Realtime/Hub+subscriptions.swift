@@ -59,7 +59,10 @@ extension Hub {
         else { return }
         topic.collection = note.id
         topic.rule = target.record == "*" ? .list : .view
-        byCollection[note.id, default: [:]][target.record, default: []].append(topic)
+        var neighbours = byCollection[note.id]?[target.record] ?? []
+        let place = neighbours.firstIndex { topic.name.order < $0.name.order } ?? neighbours.count
+        neighbours.insert(topic, at: place)
+        byCollection[note.id, default: [:]][target.record] = neighbours
     }
 
     private func unlink(_ topic: Topic) {

@@ -113,6 +113,21 @@ final class Hub: ChangeListener, RealtimeService, @unchecked Sendable {
         }
     }
 
+    func deliver(
+        _ topic: String, _ data: [UInt8], to client: String, at address: String,
+        done: @escaping @Sendable (Bool) -> Void
+    ) {
+        between { [self] _ in
+            guard let client = self.client(client), client.address == address,
+                client.memberships.contains(where: { $0.topic.name.full == topic })
+            else { return done(false) }
+            send(topic, data, to: client)
+            unsubscribe(client, from: topic)
+            updateWanted()
+            done(true)
+        }
+    }
+
     private func send(_ topic: String, _ data: [UInt8], to client: Client) {
         switch client.manner {
         case .plain: client.send(EventMessage.make(id: client.id, name: topic, data: data))

@@ -8,9 +8,11 @@ struct TopicName: Sendable {
     let base: String
     let query: JSONObject
     let headers: JSONObject
+    let order: TopicOrder
 
     init(_ full: String) {
         self.full = full
+        order = TopicOrder(of: full)
         let mark = full.utf8.firstIndex(of: UInt8(ascii: "?"))
         base = mark.map { String(full[..<$0]) } ?? full
         var query = JSONObject()

@@ -1,4 +1,5 @@
 import PluginKit
+import Transfers
 import Synchronization
 
 /// Stores a large file in parts, some at the same time; each is read from the file as it is sent.

@@ -1,4 +1,5 @@
 import PluginKit
+import Transfers
 
 /// A bucket as a storage.
 final class S3Bucket: StoragePlace {

@@ -1,5 +1,6 @@
 import Glibc
 import PluginKit
+import Transfers
 
 /// A signed request to a bucket.
 struct S3Request: Sendable {
@@ -79,15 +80,17 @@ struct S3Client: Sendable {
             let transfer: HTTPTransfer
             do {
                 let (url, headers) = try signed()
+                var limits = HTTPLimits()
+                limits.usesProxy = !client.settings.isLocal
                 transfer = HTTPTransfer(
-                    request.body,
+                    request.body, limits: limits,
                     begin: { head in
                         guard (200..<300).contains(head.status), let begin else { return false }
                         try begin(head)
                         return true
                     }, pass: pass)
                 try client.handles.withHandle {
-                    try transfer.perform($0, request.method, url, headers, usesProxy: !client.settings.isLocal)
+                    try transfer.perform($0, request.method, url, headers)
                 }
             } catch let error as HTTPError {
                 throw Failure(

@@ -1,4 +1,5 @@
 import PluginKit
+import Transfers
 
 /// Reads a file, and goes on where it was when the connection breaks.
 final class S3Reading {

@@ -1,4 +1,5 @@
 import PluginKit
+import Transfers
 
 /// An answer that says no.
 struct S3Refusal {

@@ -44,6 +44,7 @@ package final class Engine: Sendable {
     package let settings: SettingsStore
     package let logs: LogWriter
     package let crons: CronScheduler
+    package let alerts: Alerts
     package let backups: BackupService
     package let limiter = RateLimiter()
     /// Writes migrations of what requests change; nil when the operator wants none.
@@ -77,8 +78,11 @@ package final class Engine: Sendable {
         self.settings = settings
         current = Mutex(schema)
         workers = WorkerPool(maxThreads: configuration.workerThreads)
-        logs = LogWriter(database: auxiliary, printer: configuration.printer)
+        logs = LogWriter(
+            database: auxiliary, options: settings.current.logs.writerOptions, spools: lock != nil,
+            printer: configuration.printer)
         crons = CronScheduler { [logs] in logs.write($0, $1, $2) }
+        alerts = Alerts { [logs] in logs.write($0, $1, $2) }
         files = FileKeeper(
             dataDirectory: configuration.dataDirectory, database: data, settings: settings,
             run: { [workers] job in if !workers.run(job) { job() } },
@@ -117,22 +121,25 @@ package final class Engine: Sendable {
     ) throws -> (data: Database, auxiliary: Database) {
         var options = Database.Configuration()
         options.checkpoints = configuration.checkpoints
-        if let printer = configuration.printer {
-            options.prepareConnection = { connection in
-                connection.trace { printer.print(sql: $0, nanoseconds: $1) }
-            }
+        let printer = configuration.printer
+        options.prepareConnection = { connection in
+            try FieldQueries.addFunctions(to: connection)
+            if let printer { connection.trace { printer.print(sql: $0, nanoseconds: $1) } }
         }
         options.queryTimeout = UInt64(max(configuration.queryTimeout, 1)) * 1_000_000_000
         // Reads on workers are those that take long; more of them than twice the processors only slow each other.
         options.maxReaders = min(8, max(4, 2 * sysconf(Int32(_SC_NPROCESSORS_ONLN))))
         let data = try Database(path: configuration.dataDirectory + "/data.db", configuration: options)
         var small = options
-        // Writing the log would be shown, and that again.
+        // No fields of plugins there; and writing the log would be shown, and that again.
         small.prepareConnection = nil
         small.maxReaders = 4
         small.idleReaders = 1
-        small.writerCacheKiB = 2_000
-        small.readerCacheKiB = 1_000
+        // Lines of the log change pages all over the index of their messages. Under load, these are to be changed in
+        // memory and copied once for many lines; without it, neither memory nor log grows that large.
+        small.writerCacheKiB = 4_000
+        small.checkpointPages = 8_000
+        small.readerCacheKiB = 2_000
         // Request logs may lose their last seconds in a power cut; records may not.
         small.synchronous = .normal
         let auxiliary = try Database(path: configuration.dataDirectory + "/auxiliary.db", configuration: small)
@@ -226,6 +233,7 @@ package final class Engine: Sendable {
     package func close() {
         backups.stop()
         crons.stop()
+        alerts.stop()
         watch.stop()
         hooks.changes.feed?.stop()
         workers.stop()

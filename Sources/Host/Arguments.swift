@@ -11,9 +11,7 @@ struct Arguments {
     /// Flags of every command without a value.
     private static let plain: Set<String> = ["--safe-mode", "--retry-plugins"]
     /// Flags of `serve` that take a value.
-    private static let serving: Set<String> = [
-        "--http", "--https", "--origins", "--loops", "--tlsCert", "--tlsKey",
-    ]
+    private static let serving: Set<String> = ["--http", "--https", "--origins", "--loops", "--cert", "--key"]
 
     /// The command, if there is one.
     let command: String?

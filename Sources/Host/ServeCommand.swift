@@ -1,6 +1,4 @@
 import ArgumentParser
-import Dispatch
-import Glibc
 import PluginHost
 import Roost
 import Synchronization
@@ -24,6 +22,16 @@ struct ServeCommand: ParsableCommand {
         help: "The address to listen on with TLS (default: none, or 0.0.0.0:443 when domains are given).")
     var https: ListenAddress?
 
+    @Option(
+        name: .customLong("cert"),
+        help: "The certificate for TLS, with its chain, in PEM form (default: _roost_tls/cert.pem in the data folder).")
+    var certificate: String?
+
+    @Option(
+        name: .customLong("key"),
+        help: "The certificate's private key in PEM form (default: _roost_tls/key.pem in the data folder).")
+    var key: String?
+
     @Option(name: .customLong("origins"), help: "Allowed CORS origins, separated by commas (default: *).")
     var origins: [String] = []
 
@@ -35,18 +43,29 @@ struct ServeCommand: ParsableCommand {
 
     func validate() throws {
         if loops < 0 { throw ValidationError("--loops cannot be negative.") }
-        if https != nil || !domains.isEmpty {
-            throw ValidationError(
-                "roost does not get certificates by itself: let a reverse proxy terminate TLS, and leave --https and the "
-                    + "domains out.")
+        if (certificate == nil) != (key == nil) { throw ValidationError("--cert and --key go together.") }
+        if certificate != nil, !isEncrypted {
+            throw ValidationError("--cert and --key are for --https, or for domains.")
         }
     }
 
+    private var isEncrypted: Bool { https != nil || !domains.isEmpty }
+
     mutating func run() throws {
-        let address = http ?? ListenAddress("127.0.0.1", 8090)
+        EndSignals.block(withHangup: isEncrypted)
         var configuration = global.serverConfiguration
+        let plain = http ?? (domains.isEmpty ? ListenAddress("127.0.0.1", 8090) : ListenAddress("0.0.0.0", 80))
+        let address = isEncrypted ? https ?? ListenAddress("0.0.0.0", 443) : plain
         configuration.host = address.host
         configuration.port = address.port
+        if isEncrypted {
+            do {
+                var encryption = Server.Encryption(certificate: try readCertificate(configuration.dataDirectory))
+                encryption.domains = domains
+                encryption.redirects = (plain.host, plain.port)
+                configuration.encryption = encryption
+            } catch { Program.fail(error) }
+        }
         configuration.loops = loops
         configuration.printsLogs = global.isDevelopment.isOn
         let allowed = origins.flatMap { $0.split(separator: ",").map(String.init) }
@@ -63,7 +82,7 @@ struct ServeCommand: ParsableCommand {
             for line in try server.applyMigrations() { Terminal.error(line) }
             for line in server.warnAboutHooks() { Terminal.error(line) }
             let addresses = try Self.listen(server, at: address)
-            let shown = addresses.first.map { "http://\($0)" } ?? "http://\(address.host):\(address.port)"
+            let shown = shownAddress(addresses.first?.description ?? "\(address.host):\(address.port)")
             Terminal.line("Server started at \(shown)")
             Terminal.line("├─ REST API:  \(shown)/api/")
             Terminal.line("└─ Dashboard: \(shown)/_/")
@@ -77,7 +96,29 @@ struct ServeCommand: ParsableCommand {
             )
         }
         StartPages.releaseSoon()
-        Self.waitForEnd(of: server)
+        EndSignals.wait(for: server)
+    }
+
+    /// The certificate that was named, or the one in the data folder.
+    private func readCertificate(_ dataDirectory: String) throws -> TLSCertificate {
+        let folder = dataDirectory + "/_roost_tls"
+        do throws(TLSCertificate.Failure) {
+            return try TLSCertificate(
+                certificate: certificate ?? folder + "/cert.pem", key: key ?? folder + "/key.pem", domains: domains)
+        } catch {
+            guard certificate == nil else { throw error }
+            throw NotListening(
+                description:
+                    "\(error) Roost does not get certificates from an authority by itself: give the files that "
+                    + "certbot or another ACME client keeps, with --cert and --key.")
+        }
+    }
+
+    private func shownAddress(_ address: String) -> String {
+        guard isEncrypted else { return "http://\(address)" }
+        guard let domain = domains.first else { return "https://\(address)" }
+        let port = address.split(separator: ":").last.map(String.init) ?? "443"
+        return "https://\(domain)\(port == "443" ? "" : ":" + port)"
     }
 
     private struct NotListening: Error, CustomStringConvertible { let description: String }
@@ -85,35 +126,12 @@ struct ServeCommand: ParsableCommand {
     private static func listen(_ server: Server, at address: ListenAddress) throws -> [BoundAddress] {
         do {
             return try server.start()
+        } catch let error as Server.RedirectFailure {
+            throw error
         } catch {
             throw NotListening(
                 description: "The server cannot listen on \(address.host):\(address.port): \(error). "
                     + "`roost doctor` looks at the port.")
         }
-    }
-
-    /// The first SIGTERM or SIGINT lets running requests finish, a second one ends at once.
-    private static func waitForEnd(of server: Server) -> Never {
-        signal(SIGTERM, SIG_IGN)
-        signal(SIGINT, SIG_IGN)
-        let queue = DispatchQueue(label: "roost.signals")
-        let first = DispatchSemaphore(value: 0)
-        var received = 0
-        let sources = [SIGTERM, SIGINT].map { number in
-            let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
-            source.setEventHandler {
-                received += 1
-                if received > 1 { _exit(1) }
-                first.signal()
-            }
-            source.resume()
-            return source
-        }
-        // Optimised code lets go of what is not used any more, and a source that is gone hears no signal.
-        withExtendedLifetime(sources) {
-            first.wait()
-            server.stop()
-        }
-        Glibc.exit(0)
     }
 }

@@ -16,6 +16,8 @@ package final class HostServices: @unchecked Sendable {
     package var files: (any FileHost)?
     /// The jobs that run by the clock, in a server.
     package var crons: CronScheduler?
+    /// What operators are told of, in a server.
+    package var alerts: Alerts?
     /// Committed changes; nil before the data is open.
     package var changes: ChangeServices?
     /// Runs a request inside the server: on whose behalf, method, target, token, body, and who gets status, content type
@@ -47,6 +49,7 @@ struct Accepted {
     var hooks: [PluginHook] = []
     var commands: [String: PluginCommand] = [:]
     var jobs: [PluginJob] = []
+    var alertListeners: [PluginAlertListener] = []
     var identity: IdentityProvider?
     var changeListener: ChangeListener?
     var authMethods: [String: AuthMethod] = [:]
@@ -61,6 +64,7 @@ struct Accepted {
         hooks += registrations.hooks
         for command in registrations.commands { commands[command.name] = command }
         jobs += registrations.jobs
+        alertListeners += registrations.alertListeners
         if let provider = registrations.identity { identity = provider }
         if let listener = registrations.changeListener { changeListener = listener }
         for method in registrations.authMethods { authMethods[method.name] = method }

@@ -59,6 +59,11 @@ package final class PluginHost: Sendable {
         }
     }
 
+    private func addAlertListeners() {
+        guard let alerts = services.alerts else { return }
+        for listener in services.accepted.withLock({ $0.alertListeners }) { alerts.listen(listener.tell) }
+    }
+
     /// Connects the plugin that listens to changes with the data; before `start()`.
     package func listenToChanges() {
         guard let changes = services.changes else { return }
@@ -71,6 +76,7 @@ package final class PluginHost: Sendable {
         let sentinel = StartSentinel(dataDirectory: configuration.dataDirectory, retries: configuration.retryPlugins)
         let loader = PluginLoader(services: services, sentinel: sentinel)
         addJobs()
+        addAlertListeners()
         for plugin in state.withLock({ $0.loaded }) where plugin.phase == .waiting {
             do {
                 try loader.start(plugin)

@@ -40,6 +40,20 @@ struct Call {
         }
     }
 
+    /// What hooks of other plugins said with `fail` in this call, as if they had not said it; nil when they were silent.
+    func takeFailure() -> ServiceError? {
+        var raw = roost_failure_v1()
+        guard let take = host.failureTable?.pointee.take, take(self.raw, &raw) == ROOST_OK else { return nil }
+        var fields: [String: Failure] = [:]
+        for (field, value) in (try? JSONParser.parse(raw.data.buffer))?.objectValue ?? JSONObject() {
+            guard let code = value["code"]?.stringValue, let message = value["message"]?.stringValue else { continue }
+            var failure = Failure(code, message)
+            failure.params = value["params"]?.objectValue ?? JSONObject()
+            fields[field] = failure
+        }
+        return ServiceError(status: Int(raw.http_status), message: raw.message.string, fields: fields)
+    }
+
     /// Runs a handler and turns what it throws into a status: nothing may unwind into the host, and what is not made
     /// for the client fails closed.
     func run(_ body: () throws -> Void) -> roost_status {

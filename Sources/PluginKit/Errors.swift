@@ -116,7 +116,7 @@ public struct ServiceError: Error, Sendable {
     }
 
     /// The `data` of the answer.
-    var data: JSONObject {
+    public var data: JSONObject {
         var data = JSONObject()
         for (field, failure) in fields.sorted(by: { $0.key < $1.key }) {
             var entry: JSONObject = ["code": .string(failure.code), "message": .string(failure.message)]

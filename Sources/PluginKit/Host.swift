@@ -21,6 +21,7 @@ public final class Host: @unchecked Sendable {
     let filesTable: UnsafePointer<roost_files_v1>?
     let httpStreamTable: UnsafePointer<roost_http_stream_v1>?
     let changesTable: UnsafePointer<roost_changes_v1>?
+    let failureTable: UnsafePointer<roost_failure_table_v1>?
     private let registration = Mutex<UInt>(0)
 
     /// The semantic version of the host.
@@ -42,6 +43,7 @@ public final class Host: @unchecked Sendable {
         filesTable = find(ROOST_TABLE_FILES, roost_files_v1.self)
         httpStreamTable = find(ROOST_TABLE_HTTP_STREAM, roost_http_stream_v1.self)
         changesTable = find(ROOST_TABLE_CHANGES, roost_changes_v1.self)
+        failureTable = find(ROOST_TABLE_FAILURE, roost_failure_table_v1.self)
         version = raw.pointee.version.string
     }
 

@@ -28,6 +28,8 @@ package final class Server: Sendable {
         package var origins = ["*"]
         /// Event loops; 0 for one per core.
         package var loops = 0
+        /// Encrypts connections; nil for plain ones.
+        package var encryption: Encryption?
         package var encryptionKey: String?
         /// Seconds.
         package var queryTimeout = 30
@@ -53,12 +55,29 @@ package final class Server: Sendable {
         package init(dataDirectory: String) { self.dataDirectory = dataDirectory }
     }
 
+    /// How connections are encrypted.
+    package struct Encryption: Sendable {
+        package var certificate: TLSCertificate
+        /// Names of the server. Requests to `www.` before one that is not listed itself are sent on to it.
+        package var domains: [String] = []
+        /// Where plain requests are taken to be sent on to the encrypted listener; nil for nowhere.
+        package var redirects: (host: String, port: Int)?
+
+        package init(certificate: TLSCertificate) { self.certificate = certificate }
+    }
+
+    /// A sentence for the operator.
+    package struct RedirectFailure: Error, CustomStringConvertible {
+        package let description: String
+    }
+
     package let configuration: Configuration
     package let plugins: PluginHost
     package let engine: Engine
     package let report: PluginReport
     private let services: Services
-    private let web: Mutex<WebServer?>
+    /// The server, and the one that sends plain requests on to it.
+    private let web = Mutex<[WebServer]>([])
 
     /// Loads the plugins and opens the data folder; nothing is served yet.
     /// - Throws: a sentence for the operator.
@@ -95,6 +114,7 @@ package final class Server: Sendable {
         plugins.services.records = EngineRecordHost(engine: engine)
         plugins.services.settings = EngineSettingsHost(engine: engine)
         plugins.services.crons = engine.crons
+        plugins.services.alerts = engine.alerts
         plugins.services.files = EngineFileHost(engine: engine)
         engine.files.acceptsUploads = plugins.servesFiles
         plugins.services.changes = ChangeServices(engine: engine, identities: services.identities)
@@ -102,7 +122,6 @@ package final class Server: Sendable {
         plugins.listenToChanges()
         report = plugins.start()
         try engine.useFileStorage(plugins.fileStorage)
-        web = Mutex(nil)
     }
 
     /// The right to the folder. A command may work beside a server that has it; a second server may not.
@@ -131,6 +150,9 @@ package final class Server: Sendable {
     @discardableResult
     package func start() throws -> [BoundAddress] {
         let router = Router()
+        if let domains = configuration.encryption?.domains, !domains.isEmpty {
+            router.use(SecureRedirect.withoutWWW(domains))
+        }
         router.use(corsMiddleware(origins: configuration.origins))
         router.use(services.gate())
         PluginMount(services: services, host: plugins).mount(on: router)
@@ -153,6 +175,7 @@ package final class Server: Sendable {
         options.host = configuration.host
         options.port = configuration.port
         options.loops = configuration.loops
+        if let encryption = configuration.encryption { options.use(encryption.certificate) }
         options.prepareLoop = { ThreadLoans.neverWait() }
         options.errorResponse = Services.errorResponse
         options.onResponse = { [services] request, status, _, duration in services.log(request, status, duration) }
@@ -162,22 +185,58 @@ package final class Server: Sendable {
             InternalRequest.dispatch(parent, method, target, token, body, on: routes, done)
         }
         let addresses = try server.start()
-        web.withLock { $0 = server }
+        web.withLock { $0 = [server] }
+        if let redirects = configuration.encryption?.redirects {
+            try redirect(from: redirects, to: addresses.first?.port ?? configuration.port)
+        }
         engine.logs.removeOld()
         engine.crons.start()
         return addresses
     }
 
+    /// Listens for plain requests, which are sent on to the encrypted listener.
+    private func redirect(from address: (host: String, port: Int), to port: Int) throws {
+        var options = WebServerConfiguration()
+        options.host = address.host
+        options.port = address.port
+        options.loops = 1
+        let server = WebServer(configuration: options, router: SecureRedirect.router(to: port))
+        do {
+            try server.start()
+        } catch {
+            throw RedirectFailure(
+                description:
+                    "The server cannot listen on \(address.host):\(address.port), where plain requests are sent on "
+                    + "to HTTPS: \(error). Another address can be given with --http.")
+        }
+        web.withLock { $0.append(server) }
+    }
+
+    /// Takes the certificate from its files again when they have changed, and logs what came of it. Blocks.
+    package func reloadCertificate() {
+        guard let certificate = configuration.encryption?.certificate else { return }
+        switch certificate.reloadIfChanged() {
+        case .unchanged: break
+        case .reloaded:
+            engine.logs.write(.info, "The certificate was read again.", ["path": .string(certificate.certificate)])
+        case .failed(let failure):
+            engine.logs.write(
+                .error, "The changed certificate cannot be used; the one before stays in force.",
+                ["error": .string(failure.description)])
+        }
+    }
+
     /// Finishes what is running and closes everything.
     /// - Parameter drainSeconds: how long running requests may still take.
     package func stop(drainSeconds: Double = 10) {
-        let server = web.withLock { web in
-            defer { web = nil }
+        let servers = web.withLock { web in
+            defer { web = [] }
             return web
         }
-        server?.stop(drainSeconds: drainSeconds)
+        for server in servers.reversed() { server.stop(drainSeconds: drainSeconds) }
         engine.backups.stop()
         engine.crons.stop()
+        engine.alerts.stop()
         plugins.stop()
         engine.close()
     }

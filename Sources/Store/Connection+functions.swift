@@ -7,12 +7,14 @@ extension Connection {
     ///   - name: its name.
     ///   - argumentCount: how many arguments it takes; -1 for any number.
     ///   - isDeterministic: whether equal arguments always give the same result.
+    ///   - isForStatementsOnly: whether views, triggers, indexes and generated columns cannot name it.
     ///   - body: computes the result on the thread that runs the statement; what it throws fails the statement.
     package func createFunction(
-        _ name: String, argumentCount: Int, isDeterministic: Bool = true,
+        _ name: String, argumentCount: Int, isDeterministic: Bool = true, isForStatementsOnly: Bool = false,
         _ body: @escaping @Sendable ([SQLValue]) throws -> SQLValue
     ) throws(StoreError) {
-        let flags = SQLITE_UTF8 | (isDeterministic ? SQLITE_DETERMINISTIC : 0)
+        let flags =
+            SQLITE_UTF8 | (isDeterministic ? SQLITE_DETERMINISTIC : 0) | (isForStatementsOnly ? SQLITE_DIRECTONLY : 0)
         let context = Unmanaged.passRetained(FunctionBox(body)).toOpaque()
         // SQLite calls the destructor when this fails too.
         let code = sqlite3_create_function_v2(

@@ -1,4 +1,5 @@
 internal import CSQLite
+internal import CStore
 
 /// One SQLite connection with its cache of prepared statements.
 ///
@@ -23,8 +24,6 @@ package final class Connection: @unchecked Sendable {
         package var cacheKiB = 4_000
         /// How many statements are kept prepared.
         package var statementCacheSize = 256
-        /// How much of the file is mapped into memory, in bytes; 0 for none.
-        package var mmapSize: Int64 = 0
 
         package init() {}
     }
@@ -37,10 +36,15 @@ package final class Connection: @unchecked Sendable {
 
     /// Which of the pool's generations it belongs to.
     var generation = 0
+    /// Whether it has read anything of the file (see `contentVersion`).
+    var hasRead = false
 
     let handle: OpaquePointer
     let progress: UnsafeMutablePointer<ProgressState>
+    private var cacheKiB: Int
+    private let counter: UnsafeMutablePointer<Int64>
     private var cache: StatementCache
+    private var sorting: [String: Bool] = [:]
     private var currentInterrupt: InterruptHandle?
     private var isClosed = false
 
@@ -48,7 +52,10 @@ package final class Connection: @unchecked Sendable {
     package static var libraryVersion: String { String(cString: sqlite3_libversion()) }
 
     /// Done before the first connection of the process.
-    private static let libraryConfiguration: Int32 = roost_sqlite_leave_out_statistics()
+    private static let libraryConfiguration: Void = {
+        _ = roost_sqlite_leave_out_statistics()
+        _ = roost_set_up_page_cache()
+    }()
 
     /// Opens a connection.
     ///
@@ -80,8 +87,14 @@ package final class Connection: @unchecked Sendable {
         handle = opened
         progress = .allocate(capacity: 1)
         progress.initialize(to: ProgressState())
+        counter = .allocate(capacity: 1)
+        counter.initialize(to: 0)
+        cacheKiB = configuration.cacheKiB
         cache = StatementCache(capacity: configuration.statementCacheSize)
         sqlite3_extended_result_codes(opened, 1)
+        // A connection that fails before it has seen the log would copy nothing of it and remove it when it is closed.
+        // The writer alone may, when it has copied all.
+        _ = roost_sqlite_keep_log_on_close(opened, 1)
         sqlite3_busy_timeout(opened, configuration.busyTimeout)
         // PocketBase's data has double-quoted strings in its schema, so their meaning must not hang on the build.
         roost_sqlite_set_dqs(opened, 1)
@@ -90,14 +103,18 @@ package final class Connection: @unchecked Sendable {
             PRAGMA foreign_keys = ON;
             PRAGMA temp_store = MEMORY;
             PRAGMA cache_size = -\(configuration.cacheKiB);
-            PRAGMA mmap_size = \(configuration.mmapSize);
+            PRAGMA mmap_size = 0;
             """)
+        let functions = roost_add_functions(opened, counter)
+        guard functions == SQLITE_OK else { throw error(functions, sql: nil) }
     }
 
     deinit {
         close()
         progress.deinitialize(count: 1)
         progress.deallocate()
+        counter.deinitialize(count: 1)
+        counter.deallocate()
     }
 
     /// Closes the connection; preparing or running anything on it fails from then on. Calling it again does nothing.
@@ -252,8 +269,42 @@ package final class Connection: @unchecked Sendable {
         get throws(StoreError) { try scalar("PRAGMA data_version")?.intValue ?? 0 }
     }
 
+    /// Whether SQLite sorts all rows that a query finds, because no index gives them in its order, so that another way to
+    /// ask the same is better. Not when SQLite does not take the other one, which may be too deep for its parser.
+    ///
+    /// - Parameters:
+    ///   - sql: a query; remembered.
+    ///   - alternative: the other way.
+    package func sortsAllRows(_ sql: String, insteadOf alternative: String) throws(StoreError) -> Bool {
+        if let known = sorting[sql] { return known }
+        let statement = try prepare("EXPLAIN QUERY PLAN " + sql, cached: false)
+        defer { statement.finish() }
+        var sorts = false
+        while try statement.step() {
+            if statement.text(3) == "USE TEMP B-TREE FOR ORDER BY" { sorts = true }
+        }
+        if sorts, let other = try? prepare(alternative) { other.finish() } else { sorts = false }
+        if sorting.count >= 1000 { sorting.removeAll() }
+        sorting[sql] = sorts
+        return sorts
+    }
+
+    /// How often `roost_counted()` was asked in SQL on this connection since this was set.
+    package var counted: Int {
+        get { Int(counter.pointee) }
+        set { counter.pointee = Int64(newValue) }
+    }
+
     /// How long to wait for another process's lock, in milliseconds.
     package func setBusyTimeout(_ milliseconds: Int32) { sqlite3_busy_timeout(handle, milliseconds) }
+
+    /// The largest size of the page cache, in KiB; what is beyond a new one is given up at once.
+    func limitCache(toKiB size: Int) {
+        guard size != cacheKiB, sqlite3_exec(handle, "PRAGMA cache_size = -\(size)", nil, nil, nil) == SQLITE_OK else {
+            return
+        }
+        cacheKiB = size
+    }
 
     /// Gives back memory of the page cache that is not needed now.
     package func releaseMemory() { sqlite3_db_release_memory(handle) }

@@ -34,13 +34,13 @@ package final class Database: Sendable {
         package var synchronous = Synchronous.full
         /// The largest page cache of the writer, in KiB.
         package var writerCacheKiB = 6_000
-        /// The largest page cache of each reader, in KiB. A list with a filter that looks at a thousand scattered rows
-        /// takes a third of the time when their pages fit; what is not used goes back when nothing is written.
-        package var readerCacheKiB = 4_000
+        /// The largest page caches of all readers together, in KiB: each has an equal part. A list that looks at a
+        /// thousand scattered rows takes a third of the time when their pages fit; what is not used goes back when nothing
+        /// is written. A mapping of the file instead (`PRAGMA mmap_size`) is no help unless all of it stays in memory: in
+        /// virtual machines a page fault was seen to cost six times as much as a read.
+        package var readerCacheKiB = 24_000
         /// How many statements each connection keeps prepared.
         package var statementCacheSize = 256
-        /// How much of the file is mapped into memory, in bytes; 0 for none.
-        package var mmapSize: Int64 = 0
         /// The most jobs that may wait to be written.
         package var maxQueuedWrites = 100_000
         /// The most jobs of one transaction.
@@ -50,6 +50,9 @@ package final class Database: Sendable {
         /// Whether this process copies the log into the database. Only one process may: SQLite before 3.51.3 can damage
         /// a file that two checkpoint at once (sqlite.org/wal.html#walresetbug).
         package var checkpoints = true
+        /// Pages of the log after which it is copied into the database: the more there are, the more often a page that
+        /// changes again and again is copied once for many changes.
+        package var checkpointPages: Int32 = 1000
         /// The largest file in bytes that is read through for damage when it is opened.
         package var fullCheckLimit = 16 << 20
         /// Called for each connection after it was opened, for example to add functions. Any thread.
@@ -83,7 +86,6 @@ package final class Database: Sendable {
         writerSettings.busyTimeout = Database.busyTimeout
         writerSettings.cacheKiB = configuration.writerCacheKiB
         writerSettings.statementCacheSize = configuration.statementCacheSize
-        writerSettings.mmapSize = configuration.mmapSize
         let connection = try Connection(
             path: path, access: .readWrite(create: true), configuration: writerSettings)
         let mode = try connection.scalar("PRAGMA journal_mode = WAL")?.textValue
@@ -103,7 +105,10 @@ package final class Database: Sendable {
         var readerSettings = writerSettings
         readerSettings.cacheKiB = configuration.readerCacheKiB
         let readerConfiguration = readerSettings
-        let pool = ReaderPool(limit: configuration.maxReaders, waitLimit: configuration.readerWait) {
+        let pool = ReaderPool(
+            limit: configuration.maxReaders, waitLimit: configuration.readerWait,
+            cacheKiB: configuration.readerCacheKiB
+        ) {
             let connection = try Connection(path: path, access: .readOnly, configuration: readerConfiguration)
             try configuration.prepareConnection?(connection)
             return connection
@@ -111,7 +116,8 @@ package final class Database: Sendable {
         readers = pool
         let limits = Writer.Limits(
             batchSize: max(1, configuration.maxBatchSize), batchTime: configuration.maxBatchTime,
-            queueLength: configuration.maxQueuedWrites, checkpoints: configuration.checkpoints)
+            queueLength: configuration.maxQueuedWrites, checkpoints: configuration.checkpoints,
+            checkpointPages: configuration.checkpointPages)
         writer = try Writer(
             connection, limits: limits, onIdle: { pool.shrink(keeping: configuration.idleReaders) },
             onNewStatistics: { pool.renew() })
@@ -121,6 +127,12 @@ package final class Database: Sendable {
 
     /// A file in WAL mode opens for writing even where nothing can be written; better told now than at the first write.
     private static func checkWritable(_ connection: Connection) throws(StoreError) {
+        // A file that cannot be opened for writing, be it for a moment, SQLite opens for reading, and what is begun on
+        // it for writing only reads.
+        guard sqlite3_db_readonly(connection.handle, "main") == 0 else {
+            throw StoreError(
+                code: SQLITE_READONLY, message: "\(connection.path): the file cannot be opened for writing")
+        }
         try connection.execute("BEGIN IMMEDIATE; ROLLBACK")
     }
 
@@ -243,6 +255,9 @@ package final class Database: Sendable {
         defer { _ = try? maintain { [writer] _ in writer.release() } }
         return try body(FrozenFile(connection: connection, size: size ?? 0))
     }
+
+    /// Processor time of the writer's thread in nanoseconds, since it was started.
+    package var writerTime: UInt64 { writer.processorTime }
 
     /// Whether the caller runs on the writer's thread.
     package var isOnWriterThread: Bool { writer.isCurrentThread }

@@ -7,6 +7,7 @@ final class ReaderPool: @unchecked Sendable {
     private let open: @Sendable () throws -> Connection
     private let limit: Int
     private let waitLimit: UInt64
+    private let cacheKiB: Int
     private let monitor = Monitor()
     private var idle: [Connection] = []
     private var lent = 0
@@ -22,10 +23,12 @@ final class ReaderPool: @unchecked Sendable {
     /// - Parameters:
     ///   - limit: the most connections at a time, not counting those of threads that must not wait (`ThreadLoans`).
     ///   - waitLimit: how long to wait for one, in nanoseconds.
+    ///   - cacheKiB: the largest page caches of all together.
     ///   - open: opens one.
-    init(limit: Int, waitLimit: UInt64, open: @escaping @Sendable () throws -> Connection) {
+    init(limit: Int, waitLimit: UInt64, cacheKiB: Int, open: @escaping @Sendable () throws -> Connection) {
         self.limit = max(1, limit)
         self.waitLimit = waitLimit
+        self.cacheKiB = cacheKiB
         self.open = open
     }
 
@@ -41,7 +44,7 @@ final class ReaderPool: @unchecked Sendable {
     }
 
     private func take(isCounted: Bool) throws -> Connection {
-        let reused: Connection? = try monitor.withLock {
+        let (reused, share): (Connection?, Int) = try monitor.withLock {
             var deadline: UInt64 = 0
             while true {
                 if isClosed { throw StoreError.closed }
@@ -50,7 +53,7 @@ final class ReaderPool: @unchecked Sendable {
                     uncounted += isCounted ? 0 : 1
                     let connection = idle.popLast()
                     spare = min(spare, idle.count)
-                    return connection
+                    return (connection, cacheKiB / (idle.count + lent + uncounted))
                 }
                 if deadline == 0 { deadline = monotonicNanoseconds() + waitLimit }
                 waiting += 1
@@ -59,11 +62,15 @@ final class ReaderPool: @unchecked Sendable {
                 if !isInTime, lent >= limit { throw StoreError.overloaded("no reader became free in time") }
             }
         }
-        if let reused { return reused }
+        if let reused {
+            reused.limitCache(toKiB: share)
+            return reused
+        }
         do {
             let generation = monitor.withLock { self.generation }
             let connection = try open()
             connection.generation = generation
+            connection.limitCache(toKiB: share)
             return connection
         } catch {
             monitor.withLock { endLoan(isCounted) }

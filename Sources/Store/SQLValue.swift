@@ -1,5 +1,5 @@
 /// A value as SQLite stores it.
-package enum SQLValue: Sendable, Equatable {
+package enum SQLValue: Sendable, Hashable {
     case null
     case integer(Int64)
     case real(Double)

@@ -82,6 +82,15 @@ extension StoreError {
     package var isOverloaded: Bool { kind == .overloaded }
     /// The database is closed.
     package var isClosed: Bool { kind == .closed }
+    /// Whether the same may succeed later: the fault is that of the disk, the memory or somebody's lock, not of what was
+    /// asked for or of the file.
+    package var mayPass: Bool {
+        if isClosed || isOverloaded { return true }
+        return [
+            SQLITE_BUSY, SQLITE_LOCKED, SQLITE_NOMEM, SQLITE_READONLY, SQLITE_INTERRUPT, SQLITE_IOERR, SQLITE_FULL,
+            SQLITE_CANTOPEN, SQLITE_PROTOCOL, SQLITE_ABORT,
+        ].contains(primaryCode)
+    }
 
     private func isSQLite(_ primary: Int32) -> Bool { kind == .sqlite && primaryCode == primary }
 
@@ -133,7 +142,7 @@ extension StoreError {
         StoreError(kind: .misuse, code: SQLITE_MISUSE, message: message, sql: sql)
     }
 
-    static let closed = StoreError(kind: .closed, code: SQLITE_MISUSE, message: "the database is closed")
+    package static let closed = StoreError(kind: .closed, code: SQLITE_MISUSE, message: "the database is closed")
 
     static func overloaded(_ message: String) -> StoreError {
         StoreError(kind: .overloaded, code: SQLITE_BUSY, message: message)

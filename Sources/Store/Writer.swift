@@ -1,5 +1,6 @@
 internal import CSQLite
 internal import Glibc
+internal import Synchronization
 
 /// The one thread that writes to a database: it takes the jobs that have queued up while it was busy, runs each in a
 /// savepoint of one transaction, commits, and only then reports them done. A commit waits for the disk, so sharing it
@@ -17,6 +18,8 @@ final class Writer: @unchecked Sendable {
         var queueLength: Int
         /// Whether the log is copied into the database.
         var checkpoints: Bool
+        /// Pages of the log after which it is.
+        var checkpointPages: Int32
     }
 
     private let connection: Connection
@@ -31,6 +34,8 @@ final class Writer: @unchecked Sendable {
     private var isStopping = false
 
     private let thread: UnsafeMutablePointer<pthread_t>
+    /// The clock of the processor time that the thread has used; one of nothing before it runs.
+    private let clock = Atomic<clockid_t>(-1)
     private let state: UnsafeMutablePointer<WriterState>
     private var current: Transaction?
     /// Whether the thread closes the connection itself, because nobody waits for its end.
@@ -42,15 +47,15 @@ final class Writer: @unchecked Sendable {
         var allowsCommit = true
         /// Pages in the log after the last commit.
         var logPages: Int32 = 0
-        /// From how many pages on the log is copied into the database.
-        var checkpointAt: Int32 = Writer.checkpointInterval
+        /// After how many pages the log is copied into the database, and from how many on now.
+        let checkpointInterval: Int32
+        var checkpointAt: Int32
         /// Whether the log has anything that the database has not.
         var isLogDirty = true
         /// How many want the database's file to stay as it is.
         var holds = 0
     }
 
-    private static let checkpointInterval: Int32 = 1000
     /// How long after the last job the log is emptied and memory given back, in nanoseconds.
     private static let idleTime: UInt64 = 2_000_000_000
     private static let idleTimeLimit: UInt64 = 60_000_000_000
@@ -66,14 +71,14 @@ final class Writer: @unchecked Sendable {
     ) throws(StoreError) {
         self.connection = connection
         self.limits = limits
-        if !limits.checkpoints { _ = roost_sqlite_keep_log_on_close(connection.handle) }
         self.onIdle = onIdle
         self.onNewStatistics = onNewStatistics
         if limits.checkpoints { _ = statistics.refresh(connection) }
         thread = .allocate(capacity: 1)
         thread.initialize(to: pthread_t())
         state = .allocate(capacity: 1)
-        state.initialize(to: WriterState())
+        state.initialize(
+            to: WriterState(checkpointInterval: limits.checkpointPages, checkpointAt: limits.checkpointPages))
         installHooks()
 
         var attributes = pthread_attr_t()
@@ -116,7 +121,7 @@ final class Writer: @unchecked Sendable {
                 guard let context else { return SQLITE_OK }
                 let state = context.assumingMemoryBound(to: WriterState.self)
                 // Fewer pages than before: the log has begun anew.
-                if pages < state.pointee.logPages { state.pointee.checkpointAt = Writer.checkpointInterval }
+                if pages < state.pointee.logPages { state.pointee.checkpointAt = state.pointee.checkpointInterval }
                 state.pointee.logPages = pages
                 state.pointee.isLogDirty = true
                 return SQLITE_OK
@@ -157,6 +162,15 @@ final class Writer: @unchecked Sendable {
         }
     }
 
+    /// Processor time of the thread in nanoseconds.
+    var processorTime: UInt64 {
+        let clock = clock.load(ordering: .relaxed)
+        var time = timespec()
+        // The clock of a thread that has ended is refused.
+        guard clock != -1, clock_gettime(clock, &time) == 0 else { return 0 }
+        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+    }
+
     // MARK: The writer's thread
 
     /// The transaction of the job that is running.
@@ -166,6 +180,8 @@ final class Writer: @unchecked Sendable {
     func runNow(_ job: WriteJob) { run([job]) }
 
     private func loop() {
+        var clock = clockid_t()
+        if pthread_getcpuclockid(pthread_self(), &clock) == 0 { self.clock.store(clock, ordering: .relaxed) }
         var idleTime = Writer.idleTime
         while true {
             let (jobs, isOver) = nextJobs(idleTime: idleTime)
@@ -349,7 +365,7 @@ final class Writer: @unchecked Sendable {
         else { return }
         sqlite3_wal_checkpoint_v2(connection.handle, nil, SQLITE_CHECKPOINT_PASSIVE, nil, nil)
         // If readers hold the log up it keeps growing: try again only after as much again.
-        state.pointee.checkpointAt = state.pointee.logPages + Writer.checkpointInterval
+        state.pointee.checkpointAt = state.pointee.logPages + state.pointee.checkpointInterval
     }
 
     /// Copies the log into the database and truncates it, if no reader is in the way; false if one is.
@@ -362,7 +378,7 @@ final class Writer: @unchecked Sendable {
         if code == SQLITE_OK {
             state.pointee.isLogDirty = false
             state.pointee.logPages = 0
-            state.pointee.checkpointAt = Writer.checkpointInterval
+            state.pointee.checkpointAt = state.pointee.checkpointInterval
         }
         return code == SQLITE_OK
     }
@@ -396,12 +412,12 @@ final class Writer: @unchecked Sendable {
     /// Ends what `hold` began. On the writer's thread.
     func release() {
         state.pointee.holds -= 1
-        state.pointee.checkpointAt = min(state.pointee.checkpointAt, Writer.checkpointInterval)
+        state.pointee.checkpointAt = min(state.pointee.checkpointAt, state.pointee.checkpointInterval)
     }
 
     /// Empties the log for the last time and closes the connection. Called when no job runs any more.
     func closeConnection() {
-        emptyLog()
+        if emptyLog(), limits.checkpoints { _ = roost_sqlite_keep_log_on_close(connection.handle, 0) }
         connection.close()
     }
 }

@@ -26,7 +26,8 @@ package struct WebServerConfiguration: Sendable {
     package var errorResponse: @Sendable (HTTPFailure, Request?) -> Response = HTTPFailure.plainText
     /// Called on the event loop when an answer has been written: request, status, body bytes, duration in nanoseconds.
     package var onResponse: (@Sendable (Request, UInt16, Int, UInt64) -> Void)?
-    /// Adds handlers in front of the HTTP handler, for TLS. With one, files are read rather than sent by the kernel.
+    /// Adds handlers in front of the HTTP handler: see `use(_: TLSCertificate)`. With them, bytes reach the socket through
+    /// these alone; files are read rather than sent by the kernel.
     package var configureChannel: (@Sendable (any Channel) throws -> Void)?
     /// What `Request.isSecure` says.
     package var isSecure = false

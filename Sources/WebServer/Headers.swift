@@ -59,6 +59,31 @@ package struct Headers: Sendable, Sequence {
         }
     }
 
+    /// Calls a body with the first values of two names in lower case, empty where the field was not sent. The pointers are
+    /// valid inside `body` only.
+    func withFirst(
+        _ one: StaticString, _ other: StaticString, _ body: (UnsafeRawBufferPointer, UnsafeRawBufferPointer) -> Void
+    ) {
+        bytes.withUnsafeReadableBytes { all in
+            var found = (UnsafeRawBufferPointer(start: nil, count: 0), UnsafeRawBufferPointer(start: nil, count: 0))
+            for field in fields.reversed() {
+                if Self.matches(all, field, one) { found.0 = Self.value(all, field) }
+                if Self.matches(all, field, other) { found.1 = Self.value(all, field) }
+            }
+            body(found.0, found.1)
+        }
+    }
+
+    private static func matches(
+        _ all: UnsafeRawBufferPointer, _ field: HeaderField, _ lowercase: StaticString
+    ) -> Bool {
+        let count = lowercase.utf8CodeUnitCount
+        guard Int(field.nameLength) == count else { return false }
+        let start = Int(field.nameStart)
+        for offset in 0..<count where ASCII.lower(all[start + offset]) != lowercase.utf8Start[offset] { return false }
+        return true
+    }
+
     /// All values of `name`, in the order sent.
     package func all(_ name: String) -> [String] {
         var name = name

@@ -93,11 +93,21 @@ package final class Request: Sendable {
         self.state = Mutex(State())
     }
 
+    /// What of a request counts for others that are made on its behalf: it holds neither the connection nor more bytes
+    /// than the head has, and nobody waits for its answer.
+    func detached() -> Request {
+        let bytes = ByteBuffer(bytes: headers.bytes.readableBytesView)
+        return Request(
+            method: method, headers: Headers(bytes: bytes, fields: headers.fields), bytes: bytes, path: pathRange,
+            query: queryRange, parameters: .none, routePattern: routePattern, body: ByteBuffer(), parent: self,
+            capture: nil)
+    }
+
     /// A request made inside the process on behalf of `parent`; see `RouteTable.dispatch`.
     init(
         method: HTTPMethod, headers: Headers, bytes: ByteBuffer, path: Range<Int>, query: Range<Int>,
         parameters: RouteParameters, routePattern: String, body: ByteBuffer, parent: Request,
-        capture: @escaping @Sendable (Response) -> Void
+        capture: (@Sendable (Response) -> Void)?
     ) {
         self.method = method
         self.headers = headers
@@ -136,6 +146,18 @@ package final class Request: Sendable {
 
     /// The request target as it was sent, with the query.
     package var target: String { text(targetRange) }
+    /// Calls a body with the target and the first values of two headers, named in lower case, as they were sent, without
+    /// making strings; empty for a header that was not sent. The pointers are valid inside `body` only.
+    package func withTarget(
+        and one: StaticString, _ other: StaticString,
+        _ body: (_ target: UnsafeRawBufferPointer, UnsafeRawBufferPointer, UnsafeRawBufferPointer) -> Void
+    ) {
+        bytes.withUnsafeReadableBytes { bytes in
+            let target = UnsafeRawBufferPointer(rebasing: bytes[targetRange])
+            headers.withFirst(one, other) { body(target, $0, $1) }
+        }
+    }
+
     /// The path as it was sent, still percent-encoded, without the query.
     package var path: String { text(pathRange) }
     /// The query as it was sent, without the question mark.
@@ -159,6 +181,9 @@ package final class Request: Sendable {
         let exchange = self.exchange
         connection.onLoop { connection.addCloseCallback(exchange, callback) }
     }
+
+    /// Whether a middleware left anything: cheaper to ask than for each key.
+    package var hasAttributes: Bool { state.withLock { !$0.attributes.isEmpty } }
 
     /// What a middleware left under `key`.
     package subscript<Key: RequestKey>(_ key: Key.Type) -> Key.Value? {

@@ -109,6 +109,22 @@ def words(work):
     os.symlink(os.path.join(os.path.dirname(ROOST), "plugins"), os.path.join(dir, "plugins"))
     run(os.path.join(dir, "pocketbase"), "superuser", "upsert", "b@example.com", "1234567890", cwd="/")
     check("the data folder is beside the program", os.path.exists(dir + "/pb_data/data.db"), os.listdir(dir))
+    dir = os.path.join(tempfile.mkdtemp(dir=work), "pb_data")
+
+    def scripted(line):
+        done = run(ROOST, *line.split(), "--json", "--dir", dir)
+        return done.returncode, json.loads(done.stdout) if done.stdout else done.stderr
+    made, changed = scripted("superuser upsert s@example.com 1234567890")[1], scripted("superuser upsert s@example.com 1234567891")[1]
+    check("superusers as JSON", made["change"] == "created" and changed == dict(made, change="updated") and len(made["id"]) == 15
+          and made["email"] == "s@example.com", (made, changed))
+    check("an update as JSON", scripted("superuser update s@example.com 1234567892") == (0, changed))
+    check("another superuser as JSON", scripted("superuser create t@example.com 1234567890")[1]["change"] == "created")
+    check("a removal as JSON", scripted("superuser delete s@example.com") == (0, dict(made, change="deleted"))
+          and scripted("superuser delete s@example.com") == (0, {"change": "none", "email": "s@example.com"}))
+    check("what fails is no JSON", scripted("superuser create t@example.com 1234567890")[0] == 1
+          and isinstance(scripted("superuser create t@example.com 1234567890")[1], str))
+    check("addresses as JSON", scripted("superuser ips 10.0.0.1 10.1.0.0/16") == (0, {"superuserIPs": ["10.0.0.1", "10.1.0.0/16"]})
+          and scripted("superuser ips") == (0, {"superuserIPs": []}))
     check("version as JSON", json.loads(run(ROOST, "version", "--json").stdout)["name"] == "roost")
     for shell in ("bash", "zsh", "fish"):
         script = run(ROOST, "completion", shell).stdout
@@ -387,6 +403,8 @@ def doctor(work):
     check("settings without their key", code == 1 and "--encryptionEnv" in found["settings"][2], done)
     code, found, done = damaged("newer", sql("INSERT INTO _migrations VALUES ('9999999999_future.go', 1)"))
     check("data of a newer program", code == 0 and found["data-version"][0] == "warning", done)
+    code, found, done = damaged("spool", lambda c: open(os.path.join(c, "auxiliary.db-spool-7"), "wb").write(b"x" * 3000))
+    check("log lines that wait", code == 0 and found["log-lines"][0] == "ok" and "next start" in found["log-lines"][1], done)
     code, found, done = damaged("nobody", sql("DELETE FROM _superusers"))
     check("no superuser", found["superusers"][0] == "warning", done)
 
@@ -426,10 +444,34 @@ def doctor(work):
     check("a file that everybody may write", found["permissions"][0] == "warning", done)
 
 
+def early_end(work):
+    """A signal that comes as soon as the port is there is not lost."""
+    dir = os.path.join(work, "early", "pb_data")
+    for attempt in range(6):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        process = subprocess.Popen([ROOST, "serve", "--dir", dir, "--http", "127.0.0.1:%d" % port],
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        until = time.monotonic() + 20
+        while time.monotonic() < until:
+            with socket.socket() as link:
+                if link.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+        process.terminate()
+        try:
+            code = process.wait(15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            code = "none"
+        check("an early SIGTERM ends the server well", code == 0, code)
+
+
 def main():
     work = tempfile.mkdtemp(prefix="roost-commands-")
     try:
-        for part in (words, migrations, programs, beside_server, query_timeout, doctor):
+        for part in (words, migrations, programs, beside_server, query_timeout, doctor, early_end):
             if len(sys.argv) < 2 or sys.argv[1] in part.__name__:
                 part(work)
     finally:

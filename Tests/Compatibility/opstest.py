@@ -4,11 +4,14 @@
 
 import argparse
 import concurrent.futures
+import contextlib
 import io
 import json
 import os
+import random
 import re
 import shutil
+import socket
 import sqlite3
 import stat
 import struct
@@ -281,7 +284,251 @@ def across(command, home, label, archive):
         check(label + ": and can be written to", answer.status_code == 200, answer.text)
 
 
+def encrypted(roost, pocketbase, home):
+    """Folders with encrypted settings: each server restores the other's backup, and nothing is restored without its key."""
+    os.environ["OPS_KEY"], os.environ["OPS_OTHER_KEY"] = "k" * 32, "o" * 32
+    flags, archives = ("--encryptionEnv", "OPS_KEY"), {}
+    for label, command in (("PocketBase", pocketbase), ("Roost", roost)):
+        with Running(command, home, "encrypted " + label, *flags) as session:
+            answer = session.send("PATCH", "/api/settings", json={
+                "meta": {"appName": "Secret of " + label}, "smtp": {"password": "pa55-of-mail"}})
+            check("encrypted: %s's settings change" % label, answer.status_code == 200, answer.text)
+            session.make("docs")
+            session.send("POST", "/api/collections/docs/records", json={"n": 1})
+            answer = session.send("POST", "/api/backups", json={"name": "enc.zip"})
+            check("encrypted: %s makes a backup" % label, answer.status_code == 204, answer.text)
+            archives[label] = session.download("enc.zip").content
+        with zipfile.ZipFile(io.BytesIO(archives[label])) as archive:
+            check("encrypted: nothing of %s's settings can be read in it" % label,
+                  not any(word in archive.read("data.db") for word in (b"Secret of", b"pa55-of-mail")))
+
+    def take(session, label):
+        answer = session.upload("enc.zip", archives[label])
+        check("encrypted: %s's backup is taken" % label, answer.status_code == 204, answer.text)
+        restore(session, "enc.zip")
+
+    for command, name, author in ((roost, "Roost", "PocketBase"), (pocketbase, "PocketBase", "Roost"), (roost, "Roost", "Roost")):
+        with Running(command, home, "%s from %s" % (name, author), *flags) as session:
+            take(session, author)
+            what = "encrypted: %s restores %s's" % (name, author)
+            check(what, restored(session, ["docs"]), session.collections())
+            settings = session.send("GET", "/api/settings").json()
+            check(what + " with its settings", settings["meta"]["appName"] == "Secret of " + author, settings["meta"])
+            answer = session.send("PATCH", "/api/settings", json={"meta": {"appName": "Changed"}})
+            check(what + ", which can be changed", answer.status_code == 200, answer.text)
+    for what, more in (("no key", ()), ("another key", ("--encryptionEnv", "OPS_OTHER_KEY"))):
+        with Running(roost, home, "with " + what, *more) as session:
+            session.make("own")
+            take(session, "PocketBase")
+            words = lambda: [item["data"]["error"] for item in session.send(
+                "GET", "/api/logs", params={"filter": "message='Failed to restore backup'"}).json()["items"]]
+            check("encrypted: with %s nothing is restored, and the log says why" % what, wait_for(words, 10), words())
+            check("encrypted: with %s the data stays" % what, session.collections() == ["own", "users"], session.collections())
+
+
+class RandomBatches:
+    """Batches that mostly make sense, for two servers whose records have the same ids."""
+
+    def __init__(self, seed):
+        self.dice = random.Random(seed)
+        self.ids = ["batch%010d" % n for n in range(12)]
+        #: Records that are there now, and whether a batch may be wrong on purpose.
+        self.there, self.wild = [], True
+
+    def calm_value(self):
+        dice = self.dice
+        body = {"title": dice.choice(["abc", "fine", "ä" * 5])}
+        if dice.random() < 0.6:
+            body["n"] = dice.choice([1, 2.5, -3, 10, "7"])
+        if dice.random() < 0.4:
+            body["parent"] = dice.choice(self.ids[::2])
+        if dice.random() < 0.4:
+            body[dice.choice(["tags", "tags+", "tags-"])] = dice.choice(["a", ["b"], []])
+        return body
+
+    def value(self):
+        if not self.wild:
+            return self.calm_value()
+        dice, body = self.dice, {}
+        if dice.random() < 0.9:
+            body["title"] = dice.choice(["abc", "abcdef", "x", "", None, 5, True, "ä" * 5, "t" * 30] + ["fine"] * 12)
+        if dice.random() < 0.6:
+            body["n"] = dice.choice([1, 2.5, -3, 99, 101, "7", "x", None, True, 1e3] + [10] * 12)
+        if dice.random() < 0.4:
+            body["parent"] = dice.choice(self.ids + ["missing00000000", "", ["batch0000000001"], None])
+        if dice.random() < 0.3:
+            body["tags"] = dice.choice([["a"], ["a", "b"], "b", ["c"], [], ["a", "a"], None])
+        if dice.random() < 0.2:
+            body[dice.choice(["n+", "n-", "tags+", "tags-", "+tags"])] = dice.choice([1, 5, "a", "b", ["a"]])
+        if dice.random() < 0.05:
+            body[dice.choice(["nope", "created", "collectionId", "expand"])] = "x"
+        return body
+
+    def request(self):
+        dice = self.dice
+        odd = self.wild and dice.random() < 0.15
+        kind = dice.choice(["create"] * 5 + ["update"] * 4 + ["upsert"] * 4 + ["delete"] * 2 + ["odd"] * odd)
+        name = "pieces" if not self.wild or dice.random() < 0.97 else dice.choice(["nothing", "seen", "users", "locked", "piece%73"])
+        path, body = "/api/collections/%s/records" % name, self.value()
+        query = dice.choice([""] * 6 + ["?fields=id,title", "?expand=parent", "?expand=parent.parent,nope&fields=*,expand.parent.id", "?fields=&x=1", "?"])
+        if kind == "create":
+            body["id"] = dice.choice(self.ids + ["short", "has space 00000", "UPPER0000000000"]) if self.wild and dice.random() < 0.2 else "made%011d" % dice.randrange(10**11)
+            return {"method": "POST", "url": path + query, "body": body}
+        if kind == "upsert":
+            body["id"] = dice.choice(self.ids) if dice.random() < 0.8 else "made%011d" % dice.randrange(10**11)
+            return {"method": "PUT", "url": path + query, "body": body}
+        identity = dice.choice(self.ids if self.wild or not self.there else self.there)
+        if kind == "update":
+            return {"method": "PATCH", "url": "%s/%s%s" % (path, identity, query), "body": body}
+        if kind == "delete":
+            return {"method": "DELETE", "url": "%s/%s%s" % (path, identity, query)}
+        return dice.choice([
+            {"method": "GET", "url": path}, {"method": "POST", "url": path + "/" + identity, "body": body}, {"method": "PUT", "url": path},
+            {"method": "post", "url": path, "body": body}, {"method": "POST", "url": path + "/", "body": body}, {"url": path},
+            {"method": "DELETE", "url": path}, {"method": "PATCH", "url": path, "body": body}, {"method": "POST", "url": "/api/health"},
+            {"method": "POST", "url": "http://x" + path, "body": body}, {"method": "POST", "url": path, "body": body, "headers": {"X-Own": "1"}}])
+
+    def batch(self):
+        """The requests and the files for them."""
+        self.wild = self.dice.random() < 0.4
+        requests, files = [self.request() for _ in range(self.dice.randrange(1, 8))], []
+        if self.dice.random() < 0.35:
+            for index, _ in enumerate(requests):
+                # One spelling for each request: PocketBase takes two of one field in any order, of which one may be refused.
+                form = self.dice.choice(["requests.%d.%s", "requests[%d].%s", "requests.%d.%s"])
+                for _ in range(self.dice.choice([0, 0, 1, 1, 2])):
+                    field = self.dice.choice(["file", "file", "files", "files", "files+"] + ["nope"] * self.wild)
+                    size = self.dice.choice([5, 100] + [0, 3000] * self.wild)
+                    files.append((form % (index, field), ("f%d.txt" % self.dice.randrange(9), bytes([97 + size % 26]) * size, "text/plain")))
+        return requests, files
+
+
+def random_batches(roost, pocketbase, home, seed, count):
+    """The same batches to both: the same answers, and the same records afterwards."""
+    def masked(text):
+        text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}Z", "TIME", text)
+        # PocketBase gives a file of a batch random characters twice, and picked fields in any order.
+        return json.loads(re.sub(r"\bf[0-9a-z]+(_[a-z0-9]{10})*\.txt\b", "FILE", text))
+
+    def seen(session):
+        return masked(session.send("GET", "/api/collections/pieces/records?perPage=500&sort=id&skipTotal=1").text.strip())
+
+    with Running(pocketbase, home, "batches there") as theirs, Running(roost, home, "batches here") as ours:
+        for session in (theirs, ours):
+            session.send("PATCH", "/api/settings", json={"batch": {"enabled": True, "maxRequests": 10, "timeout": 30}})
+            for body in (
+                    {"id": "pbc_targets0000", "name": "targets", "type": "base", "viewRule": "", "fields": [{"name": "title", "type": "text"}]},
+                    {"id": "pbc_pieces00000", "name": "pieces", "type": "base", "listRule": "", "viewRule": "", "createRule": "", "updateRule": "",
+                     "deleteRule": "n < 50", "fields": [
+                         {"name": "title", "type": "text", "required": True, "min": 3, "max": 20}, {"name": "n", "type": "number", "max": 100},
+                         {"name": "parent", "type": "relation", "collectionId": "pbc_targets0000", "maxSelect": 1},
+                         {"name": "tags", "type": "select", "values": ["a", "b"], "maxSelect": 2},
+                         {"name": "file", "type": "file", "maxSelect": 1, "maxSize": 2000},
+                         {"name": "files", "type": "file", "maxSelect": 3, "maxSize": 5000},
+                         {"name": "updated", "type": "autodate", "onCreate": True, "onUpdate": True}]},
+                    {"name": "locked", "type": "base", "fields": [{"name": "title", "type": "text"}]},
+                    {"name": "seen", "type": "view", "viewQuery": "SELECT id, title FROM pieces"}):
+                answer = session.send("POST", "/api/collections", json=body)
+                check("batches: a collection", answer.status_code == 200, answer.text)
+            for number in range(0, 12, 2):
+                session.send("POST", "/api/collections/targets/records", json={"id": "batch%010d" % number, "title": "target %d" % number})
+        batches, done = RandomBatches(seed), 0
+        for number in range(count):
+            requests_, files = batches.batch()
+            answers = []
+            for session in (theirs, ours):
+                token = "" if number % 3 else None
+                if files:
+                    answer = session.send("POST", "/api/batch", token=token, data={"@jsonPayload": json.dumps({"requests": requests_})}, files=files)
+                else:
+                    answer = session.send("POST", "/api/batch", token=token, json={"requests": requests_})
+                answers.append((answer.status_code, masked(answer.text.strip())))
+            check("batch %d of seed %d" % (number, seed), answers[0] == answers[1],
+                  {"requests": requests_, "files": [(key, len(file[1])) for key, file in files], "PocketBase": answers[0], "Roost": answers[1]})
+            succeeded = answers[0][0] == 200
+            if succeeded:
+                items = theirs.send("GET", "/api/collections/pieces/records?perPage=500&fields=id&skipTotal=1").json()["items"]
+                batches.there = [item["id"] for item in items]
+                done += 1
+            if succeeded or number % 3 == 0:
+                records = [seen(session) for session in (theirs, ours)]
+                check("records after batch %d of seed %d" % (number, seed), records[0] == records[1], records)
+        check("batches: a third succeeds", done >= count / 3, done)
+        # What takes longer than the settings allow comes to nothing.
+        answers, times = [], []
+        for session in (theirs, ours):
+            session.send("PATCH", "/api/settings", json={"batch": {"timeout": 1}})
+            answer = session.send("POST", "/api/sql", json={"query": "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c LIMIT 3000) "
+                                  "INSERT INTO targets (id, title) SELECT printf('slow%011d', n), printf('title %d', n) FROM c"})
+            check("batches: rows for a slow rule", answer.status_code == 200, answer.text)
+            answer = session.send("POST", "/api/collections", json={
+                "name": "slow", "type": "base", "fields": [{"name": "n", "type": "number"}],
+                "createRule": "n < 5 || @collection.targets:a.title ?~ @collection.targets:b.id"})
+            check("batches: a slow rule", answer.status_code == 200, answer.text)
+            began = time.monotonic()
+            answer = session.send("POST", "/api/batch", token="", json={"requests": [
+                {"method": "POST", "url": "/api/collections/slow/records", "body": {"n": n}} for n in (1, 2, 9, 9, 3)]})
+            times.append(time.monotonic() - began)
+            answers.append((answer.status_code, answer.json()))
+            check("batches: nothing of it is there", session.send("GET", "/api/collections/slow/records").json()["totalItems"] == 0)
+            answer = session.send("POST", "/api/batch", token="", json={"requests": [
+                {"method": "POST", "url": "/api/collections/pieces/records", "body": {"title": "afterwards"}}]})
+            check("batches: others are carried out afterwards", answer.status_code == 200, answer.text)
+        check("batches: one that takes too long is refused alike", answers[0] == answers[1], answers)
+        check("batches: and in time", times[1] < max(3, times[0] + 1), times)
+
+
 # Roost alone.
+
+def full_disk(roost, home):
+    """A file system that fills up while a backup is made or restored."""
+    place = os.path.join(home, "small disk")
+    os.makedirs(place)
+    if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=128m", "tmpfs", place], capture_output=True).returncode:
+        return print("full disk: not tried, since no file system can be mounted here", flush=True)
+    try:
+        with Running(roost, place, "full") as session:
+            session.make("own")
+
+            def add(number, size):
+                answer = session.send("POST", "/api/collections/own/records", files={"file": ("a.jpg", os.urandom(size))}, data={"n": number})
+                check("full disk: a file", answer.status_code == 200, answer.text)
+            filler = os.path.join(session.server.dir, "backups", "filler.bin")
+
+            def fill(left):
+                with open(filler, "wb") as file:
+                    file.write(bytes(os.statvfs(place).f_bavail * os.statvfs(place).f_frsize - left))
+
+            def numbers():
+                return sorted(r["n"] for r in session.send("GET", "/api/collections/own/records").json()["items"])
+
+            def reasons():
+                return [item["data"]["error"] for item in session.send(
+                    "GET", "/api/logs", params={"filter": "message='Failed to restore backup'"}).json()["items"]]
+            add(1, 7_000_000)
+            answer = session.send("POST", "/api/backups", json={"name": "fits.zip"})
+            check("full disk: a backup that fits", answer.status_code == 204, answer.text)
+            add(2, 7_000_000)
+            fill(5_000_000)
+            kept = sorted(os.listdir(os.path.join(session.server.dir, "backups")))
+            answer = session.send("POST", "/api/backups", json={"name": "large.zip"})
+            check("full disk: a backup that does not is refused", answer.status_code == 507 and "disk is full" in answer.text, answer.text)
+            check("full disk: and nothing is left of it", sorted(os.listdir(os.path.join(session.server.dir, "backups"))) == kept
+                  and not os.listdir(os.path.join(session.server.dir, "_roost_backup")))
+            pid = session.server.process.pid
+            restore(session, "fits.zip")
+            check("full disk: a restore that does not fit is refused, and the log says why", wait_for(reasons, 10), reasons())
+            check("full disk: the server goes on", session.server.alive() and session.server.process.pid == pid)
+            check("full disk: nothing is lost", numbers() == [1, 2], numbers())
+            add(3, 1000)
+            os.unlink(filler)
+            restore(session, "fits.zip")
+            check("full disk: with room it is restored", wait_for(lambda: numbers() == [1], 20), numbers())
+            answer = session.send("POST", "/api/backups", json={"name": "large.zip"})
+            check("full disk: and backups are made again", answer.status_code == 204, answer.text)
+    finally:
+        subprocess.run(["umount", place], capture_output=True)
+
 
 def refused_sql(session):
     """What would change a connection for those who use it afterwards."""
@@ -632,20 +879,164 @@ def undone(roost, home):
     check("both ends were seen", seen == {"old", "fresh"}, seen)
 
 
+class LogLoad:
+    """Requests that each have an address of their own, as fast as they are answered."""
+
+    PAD = "pad=" + "x" * 1500
+
+    def __init__(self, port, mark, connections=2):
+        self.answered, self.stopped, self.mark = [set() for _ in range(connections)], False, mark
+        self.threads = [threading.Thread(target=self.work, args=(port, number), daemon=True) for number in range(connections)]
+        for thread in self.threads:
+            thread.start()
+
+    def work(self, port, number):
+        count = 0
+        try:
+            with socket.create_connection(("127.0.0.1", port), 10) as link:
+                while not self.stopped:
+                    urls = ["/api/health?%s=%d.%d&%s" % (self.mark, number, count + i, self.PAD) for i in range(40)]
+                    count += len(urls)
+                    link.sendall("".join("GET %s HTTP/1.1\r\nHost: a\r\n\r\n" % url for url in urls).encode())
+                    answers = b""
+                    while answers.count(b'"code":200') < len(urls):
+                        more = link.recv(1 << 20)
+                        if not more:
+                            return
+                        answers += more
+                    self.answered[number].update(urls)
+        except OSError:
+            pass
+
+    def stop(self):
+        self.stopped = True
+        for thread in self.threads:
+            thread.join()
+        return set().union(*self.answered)
+
+
+def spool_files(folder):
+    names = [name for name in os.listdir(folder) if name.startswith("auxiliary.db-spool-")]
+    return [os.path.join(folder, name) for name in sorted(names, key=lambda name: int(name.rsplit("-", 1)[1]))]
+
+
+def spool_size(folder):
+    return sum(os.path.getsize(path) for path in spool_files(folder))
+
+
+def spooled(folder):
+    """The addresses of the requests in the spool's whole blocks."""
+    found = []
+    for path in spool_files(folder):
+        with open(path, "rb") as file:
+            content = file.read()
+        at = 0
+        while content[at:at + 4] == b"RLG1":
+            size, = struct.unpack_from("<I", content, at + 4)
+            at += 20
+            end = at + size
+            if end > len(content):
+                break
+            while at < end:
+                length, flags = struct.unpack_from("<IB", content, at)
+                text, after = at + 24, at + 4 + length
+                method = content[text]
+                text += 1 + method
+                size, shift = 0, 0
+                while True:
+                    byte = content[text]
+                    size |= (byte & 127) << shift
+                    text, shift = text + 1, shift + 7
+                    if byte < 128:
+                        break
+                if flags & 1:
+                    found.append(content[text:text + size].decode())
+                at = after
+    return found
+
+
+def logged(folder, mark):
+    with contextlib.closing(sqlite3.connect(os.path.join(folder, "auxiliary.db"), timeout=10)) as database:
+        return [row[0][4:] for row in database.execute("SELECT message FROM _logs WHERE message LIKE ?", ("GET /api/health?%s=%%" % mark,))]
+
+
+def spool(roost, home):
+    """Lines of the log that wait in files: none is lost or doubled, whatever becomes of the process."""
+    with Running(roost, home, "spool") as session:
+        server = session.server
+        for number in range(5):
+            session.send("GET", "/api/health?right=%d" % number)
+            seen = session.send("GET", "/api/logs", params={"filter": "data.url = '/api/health?right=%d'" % number}).json()["items"]
+            check("a line is listed right after its request", len(seen) == 1, seen)
+        check("and has gone through no file", not spool_files(server.dir))
+
+        def under_load(mark):
+            load = LogLoad(server.port, mark)
+            check("%s: lines wait in files while the server is busy" % mark, wait_for(lambda: spool_size(server.dir) > 3_000_000, 20), spool_size(server.dir))
+            return load
+
+        load = under_load("kill")
+        server.kill()
+        load.stop()
+        waiting = spooled(server.dir)
+        before = logged(server.dir, "kill")
+        check("killed: lines are in the files", len(waiting) > 500, len(waiting))
+        # The end of a file may be torn.
+        with open(spool_files(server.dir)[-1], "ab") as file:
+            file.write(b"RLG1\xff\xff\x01\x00torn")
+        server.spawn()
+        server.wait()
+        check("killed: the next start inserts them", wait_for(lambda: not spool_files(server.dir), 30), spool_files(server.dir))
+        found = logged(server.dir, "kill")
+        check("killed: no line is lost", set(waiting) | set(before) == set(found), (len(waiting), len(before), len(found)))
+        check("killed: no line is doubled", len(found) == len(set(found)), len(found) - len(set(found)))
+
+        session.http = requests.Session()
+        load = under_load("term")
+        server.process.terminate()
+        server.process.wait(20)
+        answered = load.stop()
+        waiting, before = spooled(server.dir), logged(server.dir, "term")
+        check("ended: every line of an answer is in a file or in the table", answered <= set(waiting) | set(before), len(answered - set(waiting) - set(before)))
+        server.spawn()
+        server.wait()
+        check("ended: the next start inserts what is left", wait_for(lambda: not spool_files(server.dir), 30))
+        found = logged(server.dir, "term")
+        check("ended: every line is there once", answered <= set(found) and len(found) == len(set(found)), (len(answered - set(found)), len(found)))
+
+        session.http = requests.Session()
+        load = under_load("read")
+        session.send("GET", "/api/health?during=load")
+        seen = session.send("GET", "/api/logs", params={"filter": "data.url = '/api/health?during=load'"}).json()["items"]
+        check("under load too, a line is listed right after its request", len(seen) == 1, seen)
+        answer = session.send("POST", "/api/backups", json={"name": "spool.zip"})
+        names = zipfile.ZipFile(io.BytesIO(session.download("spool.zip").content)).namelist() if answer.ok else answer.text
+        check("no such file is in a backup", "auxiliary.db" in names and not any("spool" in name for name in names), names)
+        load.stop()
+        answer = session.send("DELETE", "/api/logs")
+        check("lines are removed, and those in files too", answer.status_code == 204 and not spool_files(server.dir) and not logged(server.dir, "read"), answer.text)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--roost")
     parser.add_argument("--pocketbase")
     parser.add_argument("--only", default="")
+    parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="of the random batches")
+    parser.add_argument("--batches", type=int, default=60)
     options = parser.parse_args()
     roost, pocketbase = find_roost(options.roost), find_pocketbase(options.pocketbase)
     steps = {
         "alike": lambda: alike(roost, pocketbase, home),
+        "batches": lambda: random_batches(roost, pocketbase, home, options.seed, options.batches),
+        "encrypted": lambda: encrypted(roost, pocketbase, home),
+        "full": lambda: full_disk(roost, home),
         "refusals": lambda: refusals(roost, home, our_zip),
         "development": lambda: development(roost, home),
         "load": lambda: under_load(roost, home),
         "killed": lambda: killed(roost, home),
         "undone": lambda: undone(roost, home),
+        "spool": lambda: spool(roost, home),
     }
     with tempfile.TemporaryDirectory(prefix="roost-ops-") as home:
         their_zip, our_zip = None, None

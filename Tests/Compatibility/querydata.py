@@ -19,6 +19,10 @@ NUMBERS = [0, 1, -1, 2, 2.5, 3, 100, 1e9, -0.25]
 DOCUMENTS = [None, True, False, 0, 1, 2.5, "", "a", "1", [], ["a", "b"], {}, {"a": 1}, {"a": {"b": "x", "c": [1, "a", {"d": 2}]}},
              {"a": None, "b": True}, [{"a": 1}, {"a": "b"}], {"a": "", "c": [], "1": "one"}, [[1, 2], [3]]]
 
+PASSWORD = "1234567890"
+# Of the password, as quick to check as bcrypt can be.
+HASH = "$2a$04$abcdefghijklmnopqrstuuD7OGC204oFYFM9hVAltAsetjjkv0hby"
+
 # The columns that expressions are made of: type, and for relations the target and whether there may be many.
 FIELDS = {
     "people": {
@@ -69,7 +73,7 @@ def definitions(users):
     everybody = rules("")
     yield {"name": "people", "type": "auth", "id": "people000000000", "fields": [
         text("name"), text("secret", hidden=True), select("role", "reader", "editor", "manager"), field("date", "born"), *TIMES,
-    ], **everybody}
+    ], "authAlert": {"enabled": False}, **everybody}
     yield base("labels", [
         text("name"), field("number", "weight"), field("json", "data"), field("bool", "flag"),
         relation("owner", "people000000000"),
@@ -129,7 +133,7 @@ def row(dice, name, number):
     if name == "people":
         return {"name": word(), "secret": word(), "role": dice.choice(["", "reader", "editor", "manager"]), "born": day(),
                 "boss": one("people"), "badges": several("labels"), "emailVisibility": flag(), "verified": flag(),
-                "email": "p%d@example.com" % number, "password": "$2a$04$" + "x" * 53, "tokenKey": ("key%d" % number) * 12,
+                "email": "p%d@example.com" % number, "password": HASH, "tokenKey": ("key%d" % number) * 12,
                 "created": "2024-03-0%d 00:00:00.000Z" % (number % 9 + 1), "updated": "2024-03-01 00:00:00.000Z"}
     if name == "labels":
         return {"name": word(), "weight": amount(), "data": document(), "flag": flag(), "owner": one("people"),
@@ -175,6 +179,7 @@ def build(dice, pocketbase, home):
             for name in [name for name, more in later.items()
                          if name in made and all(one["collectionId"] in [m["id"] for m in made.values()] for one in more)]:
                 call("PATCH", "/api/collections/" + name, {"fields": made[name]["fields"] + later.pop(name)})
+        call("PATCH", "/api/settings", {"batch": {"enabled": True, "maxRequests": 10, "timeout": 30}})
         client.close()
     finally:
         server.stop()

@@ -4,8 +4,9 @@
 
 Both servers get copies of one directory. Each round is a handful of requests that follow from the seed and the round's
 number alone, so `--seed S --only N` repeats one. What is compared: statuses; the ids of lists in their order (the last
-sort key is always the id) and their totals; the ids in expands. A round of the kind `damage` sends texts with a few
-characters changed and compares statuses. Whatever is sent, an answer must not be a 5xx and must not speak of SQL.
+sort key is always the id), which of them show an e-mail address, and their totals; the ids in expands; the fields that a
+refusal names. What a rule lets be written is taken back: it comes in a batch whose last request fails. A round of the kind
+`damage` sends texts with a few characters changed and compares statuses. Whatever is sent, an answer must not be a 5xx and must not speak of SQL.
 
 The last line is `N passed, N failed`; each failure is shown with what was sent."""
 
@@ -55,6 +56,18 @@ class Side:
         return self.client.send(request["method"], path, headers, body)
 
 
+def new_id(dice):
+    """An id to create a record with: a rule that asks for it must not depend on what each server would make up."""
+    return "".join(dice.choices("abcdefghijklmnopqrstuvwxyz0123456789", k=15))
+
+
+def record_id(dice, collection, person):
+    """The id of a record; of people often the one who asks."""
+    if collection == "people" and person in PEOPLE and dice.random() < 0.3:
+        return PEOPLE[person][1]
+    return querydata.record_id(collection, dice.randrange(querydata.ROWS[collection] + 1))
+
+
 def expanded(record):
     """The ids in a record's expand, as a tree."""
     tree = {}
@@ -76,10 +89,19 @@ def summary(request, answer):
         return answer.status, "not JSON"
     if answer.status != 200:
         data = (body or {}).get("data") or {}
+        if request["kind"] == "write rule":
+            # Which of the requests failed, and how.
+            failed = data.get("requests") or {}
+            return answer.status, sorted(
+                (place, one.get("response", {}).get("status"), sorted(one.get("response", {}).get("data") or {}))
+                for place, one in failed.items())
         return answer.status, sorted(data) if request["method"] != "GET" and "records" in request["path"] else None
     if "totalItems" in (body or {}):
-        ids = [(one["id"], expanded(one)) for one in body["items"]]
+        ids = [(one["id"], "email" in one, expanded(one)) for one in body["items"]]
         return 200, sorted(ids, key=str) if request.get("unordered") else ids, body["totalItems"]
+    if request["kind"] == "auth rule":
+        record = body.get("record") or {}
+        return 200, record.get("id"), "email" in record
     return 200, expanded(body) if request["method"] == "GET" and isinstance(body, dict) else None
 
 
@@ -93,19 +115,27 @@ class Fuzz:
         for attempt in range(3):
             a, b = self.left.send(request), self.right.send(request)
             expected, seen = summary(request, a), summary(request, b)
+            # A list that was asked for is remembered until something is written, and must be the same.
+            is_list = request["method"] == "GET" and b.status == 200
+            again = summary(request, self.right.send(request)) if is_list else seen
             # A macro may have meant another moment to each; that does not happen three times.
-            if expected == seen:
+            if expected == seen == again:
                 break
         problem = None
-        if expected != seen:
+        # An empty key inside a path into a document is refused here; there it fails when SQLite meets a document that has
+        # what comes before it.
+        is_broken_path = b.status == 400 and any(".." in value for value in request.get("q", {}).values())
+        if expected != seen and not is_broken_path:
             problem = "PocketBase %s\n     Roost      %s" % (expected, seen)
+        elif seen != again:
+            problem = "first %s\n     then  %s" % (seen, again)
         elif b.status >= 500 and a.status < 500:
             problem = "a %d" % b.status
         elif b.status >= 400 and any(word in b.body for word in TELLTALES) and "/records" in request["path"]:
             problem = "it speaks of SQL: %s" % b.body[:300]
         status = "%s %s" % (request["kind"], a.status)
         self.statuses[status] = self.statuses.get(status, 0) + 1
-        if isinstance(expected, tuple) and len(expected) == 3 and expected[1] and len(expected[1]) < 30:
+        if isinstance(expected, tuple) and len(expected) == 3 and isinstance(expected[1], list) and expected[1] and len(expected[1]) < 30:
             self.nonempty += 1
         if problem:
             self.failed += 1
@@ -128,7 +158,7 @@ class Fuzz:
 
     def round(self, number):
         dice = random.Random("%d/%d" % (self.seed, number))
-        kind = dice.choice(["filter"] * 12 + ["rule"] * 2 + ["expand"] * 3 + ["damage"] * 4 + ["limits"])
+        kind = dice.choice(["filter"] * 12 + ["rule"] * 2 + ["write", "write", "auth"] + ["expand"] * 3 + ["damage"] * 4 + ["limits"])
         collection = dice.choice(querydata.BASES + ["items", "items", "notes"])
         getattr(self, "round_" + kind)(number, dice, collection)
 
@@ -151,7 +181,31 @@ class Fuzz:
             if many:
                 request["q"]["perPage"] = "200"
                 request["q"].pop("page", None)
-            self.compare(number, request)
+            _, answer = self.compare(number, request)
+            if not many and "page" not in request["q"] and answer.status == 200:
+                self.turn_pages(number, request, answer, dice)
+
+    def turn_pages(self, number, request, first, dice):
+        """Pages of a list whose answer is known whole, read with what is remembered of it."""
+        whole = json.loads(first.body)
+        for _ in range(3):
+            size, page = dice.randint(1, 9), dice.randint(1, 4)
+            query = {**request["q"], "perPage": str(size), "page": str(page), **({"skipTotal": "1"} if dice.random() < 0.3 else {})}
+            answer = self.right.send({**request, "q": query})
+            body = json.loads(answer.body) if answer.status == 200 else {}
+            ids = [one["id"] for one in body.get("items", [])]
+            known = [one["id"] for one in whole["items"]][(page - 1) * size:page * size]
+            total = -1 if "skipTotal" in query else whole["totalItems"]
+            if (ids, body.get("totalItems")) == (known, total):
+                self.passed += 1
+                continue
+            # A macro may mean another moment now.
+            if summary(request, self.right.send(request))[1:] != summary(request, first)[1:]:
+                continue
+            self.failed += 1
+            print("--- round %d (--seed %d --only %d)\n     page %d of %d: %s\n     %s instead of %s" % (
+                number, self.seed, number, page, size, json.dumps(request, ensure_ascii=False), (ids, body.get("totalItems")), (known, total)))
+            sys.stdout.flush()
 
     def set_rules(self, number, collection, rules):
         body = {name + "Rule": text for name, text in rules.items()}
@@ -162,7 +216,7 @@ class Fuzz:
     def reset(self, number):
         """Opens all collections again, so that a round does not depend on those before it."""
         for collection, rules in self.rules.items():
-            open_ = {name[:-4]: None if collection == "locked" else "" for name in rules}
+            open_ = {name[:-4]: None if collection == "locked" or name == "manageRule" else "" for name in rules}
             self.set_rules(number, collection, open_)
         self.rules = {}
 
@@ -193,7 +247,74 @@ class Fuzz:
                                           "q": {"q": "A"}, "json": self.body(dice, collection), "rule": rule})
             if not view:
                 self.compare(number, {"kind": "create rule", "method": "POST", "path": path, "as": person, "q": {"q": "A"},
-                                      "json": self.body(dice, collection), "rule": rule})
+                                      "json": {"id": new_id(dice), **self.body(dice, collection)}, "rule": rule})
+        self.reset(number)
+
+    def round_write(self, number, dice, collection):
+        """Rules for what is written, with bodies that are good enough to be stored. Now and then a manage rule."""
+        if collection in ("seen", "sums") or dice.random() < 0.4:
+            collection = "people"
+        names = ["create", "update", "delete"] + (["manage"] if collection == "people" else [])
+        chosen = {name: "" for name in names}
+        for name in names:
+            if dice.random() < 0.6 or name in ("delete", "manage"):
+                # Short ones, which pass more often.
+                chosen[name] = Grammar(dice, collection, True, has_body=name != "delete").expression(dice.choice([1, 1, 2]))
+            elif dice.random() < 0.1:
+                chosen[name] = None
+            self.set_rules(number, collection, {name: chosen[name]})
+        records = "/api/collections/%s/records" % collection
+        for person in ["guest", "p0", "p1", "superuser"]:
+            for method in ["POST", "PATCH", "PATCH", "DELETE", "DELETE"]:
+                path, body = records, None
+                if method != "POST":
+                    path += "/" + record_id(dice, collection, person)
+                if method != "DELETE":
+                    body = self.good_body(dice, collection, method == "POST")
+                requests = [{"method": method, "url": path + "?q=A", "body": body or {}},
+                            {"method": "PATCH", "url": "/api/collections/items/records/nope", "body": {}}]
+                self.compare(number, {"kind": "write rule", "method": "POST", "path": "/api/batch", "as": person,
+                                      "json": {"requests": requests}, "rule": json.dumps(chosen, ensure_ascii=False)})
+            if collection == "people":
+                # Who may manage a person sees the address.
+                self.compare(number, {**self.list_request("manage rule", collection, person, dice, sort="id"),
+                                      "rule": json.dumps(chosen, ensure_ascii=False)})
+        self.reset(number)
+
+    def good_body(self, dice, collection, is_new):
+        body = self.body(dice, collection)
+        del body["must"]
+        body.pop("id", None)
+        if is_new:
+            body["id"] = new_id(dice)
+        if is_new and collection in ("items", "notes"):
+            body["must"] = "x"
+        if collection == "people":
+            if dice.random() < 0.4:
+                body[dice.choice(["emailVisibility", "verified"])] = dice.random() < 0.5
+            body["role"] = dice.choice(["", "reader", "editor"])
+            if dice.random() < (0.9 if is_new else 0.3):
+                body["email"] = dice.choice(["p1@example.com", "new@example.com", "new@example.com"])
+            if is_new or dice.random() < 0.3:
+                body["password"] = body["passwordConfirm"] = querydata.PASSWORD + "x"
+                if dice.random() < 0.3:
+                    body["oldPassword"] = querydata.PASSWORD
+        return body
+
+    def round_auth(self, number, dice, collection):
+        """An auth rule: who may sign in, and whose token is good for another one."""
+        rule = Grammar(dice, "people", True).expression(dice.choice([1, 1, 2]))
+        manage = Grammar(dice, "people", True).expression(1) if dice.random() < 0.3 else None
+        self.set_rules(number, "people", {"auth": None if dice.random() < 0.05 else rule})
+        self.set_rules(number, "people", {"manage": manage})
+        path = "/api/collections/people/auth-"
+        for who in range(querydata.ROWS["people"]):
+            self.compare(number, {"kind": "auth rule", "method": "POST", "path": path + "with-password", "as": dice.choice(["guest", "p0"]),
+                                  "q": {"q": "A"}, "rule": rule,
+                                  "json": {"identity": "p%d@example.com" % who, "password": querydata.PASSWORD}})
+        for person in ["guest", "p0", "p1", "p2"]:
+            self.compare(number, {"kind": "auth rule", "method": "POST", "path": path + "refresh", "as": person,
+                                  "q": {"q": "A"}, "json": {}, "rule": rule})
         self.reset(number)
 
     def body(self, dice, collection):

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.parse
 
 import requests
 
@@ -23,6 +24,8 @@ from realtimesockets import Desk, Socket
 from server import Server, find_roost
 
 passed = failed = 0
+# Each change is told twice, and a client may be cut between the two.
+TOPICS = ["posts/*", "posts/*?options=" + urllib.parse.quote('{"query":{"fields":"id,title"}}')]
 
 
 def check(name, condition, seen=None):
@@ -38,7 +41,9 @@ class World:
     def __init__(self, server, desk, rng):
         self.server, self.desk, self.rng = server, desk, rng
         self.lock = threading.Lock()
-        self.is_over = False
+        self.is_written = False  # no more writes
+        self.is_over = False     # and nothing is on its way any more
+        self.waiting = set()     # clients that have no subscription yet
         self.acknowledged = {}   # record -> list of (action, title) that were answered, in order
         self.unsure = {}         # record -> set of (action, title) whose answer was lost
         self.number = 0
@@ -48,12 +53,16 @@ class World:
             self.number += 1
             return "t%d" % self.number
 
+    def is_subscribed(self, name):
+        with self.lock:
+            self.waiting.discard(name)
+
 
 def writer(world, name, rng):
     """Has records of its own, so that it knows their order."""
     http, records, unsure = requests.Session(), [], set()
     count = 0
-    while not world.is_over:
+    while not world.is_written:
         count += 1
         title = world.title()
         record = "%sx%012d" % (name, count)
@@ -112,13 +121,15 @@ def client_over_socket(world, name, rng, told, problems):
             hello = client.message("hello")
             first = place is None
             place = place or hello["position"]
-            client.send({"type": "subscribe", "id": 1, "topics": ["posts/*"], "after": place})
+            client.send({"type": "subscribe", "id": 1, "topics": TOPICS, "after": place})
             until = time.monotonic() + rng.uniform(0.05, 1.5)
             is_caught_up = False
             while world.is_over or time.monotonic() < until:
                 message = client.message()
-                if message["type"] == "event":
-                    told.append((message["action"], message["record"]["id"], message["record"]["title"], message["position"]))
+                if message["type"] == "ack":
+                    world.is_subscribed(name)
+                elif message["type"] == "event":
+                    told.append((message["action"], message["record"]["id"], message["record"]["title"], message["position"], message["topic"]))
                     place = message["position"]
                 elif message["type"] == "gap":
                     problems.append("gap after %s (%s)" % (place, first))
@@ -148,13 +159,14 @@ def client_over_events(world, name, rng, told, problems):
                 if event.get("event") == "PB_CONNECT":
                     place = place or event["id"]
                     data = json.loads(event["data"])
-                    requests.post(world.server.url + "/api/realtime", json={"clientId": data["clientId"], "subscriptions": ["posts/*"]}, timeout=3)
+                    requests.post(world.server.url + "/api/realtime", json={"clientId": data["clientId"], "subscriptions": TOPICS}, timeout=3).raise_for_status()
+                    world.is_subscribed(name)
                 elif event.get("event") == "ROOST_GAP":
                     problems.append("gap after %s" % place)
                     return
-                elif event.get("event") == "posts/*":
+                elif event.get("event") in TOPICS:
                     data = json.loads(event["data"])
-                    told.append((data["action"], data["record"]["id"], data["record"]["title"], event["id"]))
+                    told.append((data["action"], data["record"]["id"], data["record"]["title"], event["id"], event["event"]))
                     place = event["id"]
                 elif event.get("event") == "ROOST_RESUMED" and world.is_over and headers:
                     return
@@ -166,11 +178,19 @@ def client_over_events(world, name, rng, told, problems):
             time.sleep(0.02)
 
 
+def place_of(position):
+    number, _, topic = position.rpartition("-")[2].partition(".")
+    return int(number), int(topic, 16)
+
+
 def judge(world, name, told):
-    positions = [int(position.rpartition("-")[2]) for _, _, _, position in told]
-    check("%s is told in order and once" % name, all(a < b for a, b in zip(positions, positions[1:])), [(a, b) for a, b in zip(positions, positions[1:]) if a >= b][:5])
+    places = [place_of(change[3]) for change in told]
+    check("%s is told in order and once" % name, all(a < b for a, b in zip(places, places[1:])), [(a, b) for a, b in zip(places, places[1:]) if a >= b][:5])
+    halves = [[change[:3] for change in told if change[4] == topic] for topic in TOPICS]
+    check("%s is told the same by both topics" % name, halves[0] == halves[1], [len(half) for half in halves])
+    told = halves[0]
     by_record = {}
-    for action, record, title, _ in told:
+    for action, record, title in told:
         by_record.setdefault(record, []).append((action, title))
     wrong = []
     for record in set(world.acknowledged) | set(by_record):
@@ -214,9 +234,13 @@ def main():
                 run = client_over_socket if number % 2 else client_over_events
                 name = "%s %d" % ("socket" if number % 2 else "events", number)
                 clients.append((name, told, problems))
+                world.waiting.add(name)
                 threads.append(threading.Thread(target=run, args=(world, name, random.Random(rng.random()), told, problems), daemon=True))
                 threads[-1].start()
-            time.sleep(0.5)
+            patience = time.monotonic() + 30
+            while world.waiting and time.monotonic() < patience:
+                time.sleep(0.02)
+            assert not world.waiting, world.waiting
             writers = [threading.Thread(target=writer, args=(world, "w%d" % number, random.Random(rng.random())), daemon=True) for number in range(3)]
             for one in writers:
                 one.start()
@@ -233,9 +257,11 @@ def main():
                     server.process = subprocess.Popen(server.command + ["serve", "--dir", server.dir, "--http", "127.0.0.1:%d" % port], cwd=server.home,
                                                       stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
                 server.wait()
-            world.is_over = True
+            world.is_written = True
             for one in writers:
                 one.join(20)
+            # Who catches up from here on has everything.
+            world.is_over = True
             for one in threads:
                 one.join(20)
             check("every client has caught up", not any(one.is_alive() for one in threads))

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -13,6 +14,8 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.parse
+import zlib
 
 import requests
 
@@ -86,13 +89,18 @@ class Socket:
     def receive(self):
         """(opcode, payload); EOFError at the end of the connection."""
         first, second = self.exactly(2)
+        self.is_compressed = first & 0x40 != 0
         assert second & 0x80 == 0, "a server must not mask"
         size = second & 0x7F
         if size == 126:
             size = struct.unpack(">H", self.exactly(2))[0]
         elif size == 127:
             size = struct.unpack(">Q", self.exactly(8))[0]
-        return first & 0x0F, self.exactly(size)
+        payload = self.exactly(size)
+        if self.is_compressed:
+            # Each for itself: no context is kept.
+            payload = zlib.decompressobj(-15).decompress(payload + b"\0\0\xff\xff")
+        return first & 0x0F, payload
 
     def message(self, *types):
         """The next message, or the next of some types."""
@@ -170,6 +178,12 @@ def handshakes(server):
     listed = Socket(port, headers={"Connection": "keep-alive, Upgrade", "Upgrade": "WebSocket"})
     check("Upgrade among other options and in any case", listed.status == 101)
     listed.close()
+    for offer in ("permessage-deflated", "permessage-deflate; client_max_window_bits; server_max_window_bits=10", "permessage-deflate; server_max_window_bits=99, x-other",
+                  "permessage-deflate; server_no_context_takeover; server_no_context_takeover", ";;,,="):
+        offered = Socket(port, headers={"Sec-WebSocket-Extensions": offer})
+        check("the extension %s is not taken" % offer, offered.status == 101 and "sec-websocket-extensions" not in offered.headers, offered.headers)
+        check("and messages go uncompressed", offered.message("hello")["type"] == "hello")
+        offered.close()
     # On a connection that was used for a request before, with the first frame right behind the handshake.
     with socket.create_connection(("127.0.0.1", port), timeout=10) as raw:
         raw.sendall(b"GET /api/health HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -210,15 +224,24 @@ def violations(server):
     case("continuation of nothing", 1002, lambda c: c.frame(0, b"a"))
     case("text inside a message", 1002, lambda c: c.frame(1, b"{", final=False) + c.frame(1, b"}"))
     case("a close of one byte", 1002, lambda c: c.frame(8, b"\x03"))
-    for bad in (0, 999, 1004, 1005, 1006, 1015, 1016, 2000, 2999, 5000, 65535):
+    for bad in (0, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65535):
         case("close with %d" % bad, 1002, lambda c: c.frame(8, struct.pack(">H", bad)))
-    for good in (1000, 1001, 1003, 1007, 1011, 3000, 4999):
+    for good in (1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 3000, 3999, 4000, 4999):
         case("close with %d" % good, good, lambda c: c.frame(8, struct.pack(">H", good) + b"bye"))
     case("close without a code", 1000, lambda c: c.frame(8))
     case("a reason that is not UTF-8", 1007, lambda c: c.frame(8, b"\x03\xe8\xff\xfe"))
     case("text that is not UTF-8", 1007, lambda c: c.frame(1, b"\xce\xba\xe1\xbd\xb9\xed\xa0\x80"))
     case("text that is cut", 1007, lambda c: c.frame(1, text[:-1]))
     case("text of parts that is not UTF-8", 1007, lambda c: c.frame(1, b"\xce", final=False) + c.frame(0, b"\xba\xf0"))
+    case("a close with 124 bytes of reason", 1002, lambda c: c.frame(8, b"\x03\xe8" + b"a" * 124))
+    case("a close with 123 bytes of reason", 1000, lambda c: c.frame(8, b"\x03\xe8" + b"a" * 123))
+    case("a reserved bit in a control frame", 1002, lambda c: c.frame(9, reserved=4))
+    case("a reserved bit inside a message", 1002, lambda c: c.frame(1, b"a", final=False) + c.frame(0, b"b", reserved=1))
+    case("a binary frame inside a message", 1002, lambda c: c.frame(1, b"a", final=False) + c.frame(2, b"b"))
+    case("continuation after a whole message", 1002, lambda c: c.frame(1, b"{}") + c.frame(0, b"a", final=False))
+    # Refused with the byte that makes it wrong, though neither the message nor the frame is at its end.
+    case("no UTF-8 in a part", 1007, lambda c: c.frame(1, text + b"\xf4", final=False) + c.frame(0, b"\x90", final=False))
+    case("no UTF-8 in a frame that has not come", 1007, lambda c: c.frame(1, text + b"\xed\xa0" + b"a" * 100)[:6 + len(text) + 2])
     case("a message that is too large", 1009, lambda c: c.frame(1, b"", length=(4 << 20) + 1))
     case("a length over 63 bits", 1002, lambda c: b"\x81\xff" + b"\xff" * 8)
     case("parts without end", 1009, lambda c: c.frame(1, b"a" * (1 << 20), final=False) + b"".join(c.frame(0, b"a" * (1 << 20), final=False) for _ in range(4)))
@@ -227,6 +250,11 @@ def violations(server):
     client.message("hello")
     client.send_raw(client.frame(9, b"abc"))
     check("a ping is answered with its payload", client.receive() == (10, b"abc"))
+    for payload in (b"", b"x" * 125, bytes(range(125)), b"\xff\xfe\x80"):
+        client.send_raw(client.frame(9, payload))
+        check("a ping with %r" % payload[:8], client.receive() == (10, payload))
+    client.send_raw(b"".join(client.frame(9, b"%d" % number) for number in range(10)))
+    check("ten pings at once", [client.receive() for _ in range(10)] == [(10, b"%d" % number) for number in range(10)])
     client.send_raw(client.frame(10, b"unasked"))
     whole = json.dumps({"type": "ping", "id": "ä€😀"}, ensure_ascii=False).encode()
     parts = [whole[index:index + 1] for index in range(len(whole))]
@@ -245,12 +273,76 @@ def violations(server):
     check("a frame that comes byte by byte", client.message()["id"] == 1)
     long = "x" * 70000
     check("a long message", client.ask(type="ping", id=long)["id"] == long)
+    for size in (65, 125, 126, 127, 128, 65535, 65536, 65537, 1 << 20):
+        message = b'{"type":"ping","id":7,"x":"%s"}' % (b"y" * (size - 28))
+        client.send_raw(client.frame(1, message))
+        check("a message of %d bytes" % size, client.message() == {"type": "pong", "id": 7})
+        step = max(size // 500, 13)
+        client.send_raw(b"".join(client.frame(0 if at else 1, message[at:at + step], final=at + step >= len(message)) for at in range(0, len(message), step)))
+        check("a message of %d bytes in pieces of %d" % (size, step), client.message() == {"type": "pong", "id": 7})
+    client.send_raw(client.frame(1, b'{"type":"ping",', final=False) + client.frame(0, b"", final=False) * 20 + client.frame(0, b'"id":8}'))
+    check("empty parts", client.message() == {"type": "pong", "id": 8})
     client.send_raw(client.frame(2, b"\x00\xff"))
     check("a binary message is refused", client.message()["status"] == 400)
     for bad in (b"", b"[]", b"{", b'"x"', b'{"type":"nope"}', b'{"type":1}', b"{}"):
         client.send_raw(client.frame(1, bad))
         check("the message %r is refused" % bad, client.message()["type"] == "error")
     client.close()
+
+
+def compression(server, desk):
+    offer = {"Sec-WebSocket-Extensions": "permessage-deflate; client_max_window_bits"}
+    agreed = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
+    for header, answer in ((None, None), ("permessage-deflate; server_max_window_bits=9", None), ("other", None), (offer["Sec-WebSocket-Extensions"], agreed)):
+        client = Socket(server.port, headers={"Sec-WebSocket-Extensions": header})
+        check("extensions for %r" % header, client.status == 101 and client.headers.get("sec-websocket-extensions") == answer, client.headers)
+        client.close()
+    short = lambda text: (lambda one: (one.compress(text) + one.flush(zlib.Z_SYNC_FLUSH))[:-4])(zlib.compressobj(9, zlib.DEFLATED, -15))
+
+    # One message, compressed once for those who take it, plain for the others.
+    clients = [Socket(server.port, headers=offer if number < 10 else None) for number in range(12)]
+    for client in clients:
+        client.message("hello")
+        check("subscribed", client.ask(type="subscribe", topics=["posts/*"])["type"] == "ack")
+    title = "a long title " * 60
+    desk.create(title)
+    told = [(client.message("event")["record"]["title"], client.is_compressed) for client in clients]
+    check("all are told the same", {one[0] for one in told} == {title}, told)
+    check("ten are sent it compressed", [one[1] for one in told] == [True] * 10 + [False] * 2, told)
+    desk.create("short")
+    told = [(client.message("event")["record"]["title"], client.is_compressed) for client in clients]
+    check("what is short is not compressed", told == [("short", False)] * 12, told)
+    for client in clients[3:]:
+        client.close()
+    time.sleep(0.2)
+    desk.create(title)
+    told = [(client.message("event")["record"]["title"], client.is_compressed) for client in clients[:3]]
+    check("nor what few are told", told == [(title, False)] * 3, told)
+
+    # What clients send.
+    client = clients[0]
+    text = json.dumps({"type": "ping", "id": 7, "filler": "ä" * 3000}).encode()
+    client.send_raw(client.frame(1, short(text), reserved=4))
+    whole = client.message()
+    client.send_raw(client.frame(1, short(text)[:9], reserved=4, final=False) + client.frame(9, b"x") + client.frame(0, short(text)[9:]))
+    opcode, payload = client.receive()
+    check("a ping between the parts", (opcode, payload) == (10, b"x"), (opcode, payload))
+    parts = client.message()
+    client.send_raw(client.frame(1, text))
+    check("compressed, in parts and plain are the same", whole == parts == client.message() and whole.get("id") == 7, (whole, parts))
+    for name, code, frames in (
+            ("a bomb", 1009, lambda c: c.frame(1, short(b" " * (50 << 20)), reserved=4)), ("no deflate", 1007, lambda c: c.frame(1, b"\xff\xff\xff", reserved=4)),
+            ("no UTF-8", 1007, lambda c: c.frame(1, short(b"\xe4" * 50), reserved=4)), ("a compressed ping", 1002, lambda c: c.frame(9, b"x", reserved=4)),
+            ("a compressed continuation", 1002, lambda c: c.frame(1, short(text)[:9], reserved=4, final=False) + c.frame(0, short(text)[9:], reserved=4)),
+            ("other reserved bits", 1002, lambda c: c.frame(1, short(text), reserved=6))):
+        one = Socket(server.port, headers=offer)
+        one.message("hello")
+        one.send_raw(frames(one))
+        found = one.closing()
+        check("%s: close code %d" % (name, code), found == code, found)
+        one.close()
+    for one in clients[:3]:
+        one.close()
 
 
 def protocol(server, desk):
@@ -372,19 +464,109 @@ def resuming(server, desk):
     events(server, desk, place)
 
 
+def two_topics(server, desk):
+    """A change that concerns several topics is several events: a client that is cut between them loses none and gets none
+    twice, over sockets and over server-sent events, and when its topics come in another order."""
+    record = desk.create("start")
+    topics = ["posts/*", "posts/" + record, "posts/*?options=" + urllib.parse.quote('{"query":{"fields":"id,title"}}'), "posts"]
+
+    def over_socket(after, count):
+        """The next events, and no more than that; with the last one's position."""
+        client = Socket(server.port, "/api/realtime?resume=1")
+        hello = client.message("hello")
+        more = {"after": after} if after else {}
+        client.send({"type": "subscribe", "id": 1, "topics": random.sample(topics, len(topics)), **more})
+        client.message("ack")
+        if not after:
+            client.close()
+            return [], hello["position"]
+        told = []
+        while len(told) < count:
+            message = client.message("event", "resumed", "gap")
+            if message["type"] != "event":
+                check("a resume has all", False, (message, told))
+                break
+            told.append((message["topic"], message["record"]["title"]))
+            after = message["position"]
+        client.close()
+        return told, after
+
+    def over_events(after, count):
+        answer = requests.get(server.url + "/api/realtime?resume=1", stream=True, headers={"Last-Event-ID": after}, timeout=10)
+        lines = answer.iter_lines(decode_unicode=True)
+        first = next_event(lines)
+        requests.post(server.url + "/api/realtime", json={"clientId": json.loads(first["data"])["clientId"], "subscriptions": random.sample(topics, len(topics))}, timeout=10)
+        told = []
+        while len(told) < count:
+            event = next_event(lines)
+            if event["event"].startswith("ROOST_"):
+                check("a resume has all", False, (event, told))
+                break
+            told.append((event["event"], json.loads(event["data"])["record"]["title"]))
+            after = event["id"]
+        answer.close()
+        return told, after
+    _, start = over_socket(None, 0)
+    titles = ["u1", "u2", "u3"]
+    # One that listens all the time says what the order is.
+    live = Socket(server.port, "/api/realtime?resume=1")
+    live.message("hello")
+    live.ask(type="subscribe", topics=topics)
+    for title in titles:
+        desk.send("PATCH", "/api/collections/posts/records/" + record, {"title": title}, desk.root)
+    seen = [live.message("event") for _ in range(len(topics) * len(titles))]
+    expected = [(event["topic"], event["record"]["title"]) for event in seen]
+    check("each topic of each change, in order", sorted(expected) == sorted((topic, title) for topic in topics for title in titles)
+          and [title for _, title in expected] == [title for title in titles for _ in topics], expected)
+    check("each event has a position of its own", len({event["position"] for event in seen}) == len(seen), seen)
+    live.close()
+    for way in (over_socket, over_events):
+        for step in (1, 2, 3, 5):
+            told, place = [], start
+            while len(told) < len(expected):
+                new, place = way(place, min(step, len(expected) - len(told)))
+                told += new
+                if not new:
+                    break
+            check("%s, cut after every %d events" % (way.__name__, step), told == expected, told)
+    # The live events of a client that has just caught up follow on what it was sent.
+    client = Socket(server.port, "/api/realtime?resume=1")
+    client.message("hello")
+    client.send({"type": "subscribe", "id": 1, "topics": topics, "after": seen[5]["position"]})
+    desk.send("PATCH", "/api/collections/posts/records/" + record, {"title": "u4"}, desk.root)
+    told = []
+    while len(told) < len(expected) - 6 + len(topics):
+        message = client.message("event", "resumed")
+        if message["type"] == "event":
+            told.append((message["topic"], message["record"]["title"]))
+    order = [topic for topic, _ in expected[:len(topics)]]
+    check("and on with what comes, from the middle of a change", told == expected[6:] + [(topic, "u4") for topic in order], told)
+    check("a place for topics of before is refused", client.ask(type="subscribe", topics=["tags/*"], after=start)["status"] == 400)
+    client.close()
+    for wrong in (".", "x", "1.2", "g", "-1", "0123456789abcdef0"):
+        client = Socket(server.port, "/api/realtime?resume=1")
+        client.message("hello")
+        client.send({"type": "subscribe", "id": 1, "topics": topics, "after": start.split(".")[0] + "." + wrong})
+        check("the position with .%s is a gap" % wrong, client.message("gap", "resumed")["type"] == "gap")
+        client.close()
+
+
+def next_event(lines):
+    found = {}
+    for line in lines:
+        if not line:
+            return found
+        name, _, value = line.partition(":")
+        found[name] = value
+
+
 def events(server, desk, place):
     """Resuming over server-sent events."""
     def connect(headers):
         answer = requests.get(server.url + "/api/realtime", stream=True, headers=headers, timeout=10)
         return answer, answer.iter_lines(decode_unicode=True)
 
-    def event(lines):
-        found = {}
-        for line in lines:
-            if not line:
-                return found
-            name, _, value = line.partition(":")
-            found[name] = value
+    event = next_event
     answer, lines = connect({"Last-Event-ID": place})
     first = event(lines)
     check("the first id is where the client was", first["id"] == place and first["event"] == "PB_CONNECT", first)
@@ -475,9 +657,13 @@ PYTHON_CLIENT = """
 import os, sys, time
 from pocketbase import PocketBase
 seen = []
-PocketBase(sys.argv[1]).collection("posts").subscribe(lambda event: seen.append(event.action + " " + event.record.title))
-print("ready", flush=True)
-deadline = time.monotonic() + 10
+def told(event):
+    if event.record.title == "by python":
+        seen.append(event.action + " " + event.record.title)
+    else:
+        print("live", flush=True)
+PocketBase(sys.argv[1]).collection("posts").subscribe(told)
+deadline = time.monotonic() + 8
 while len(seen) < 2 and time.monotonic() < deadline:
     time.sleep(0.01)
 print(seen, flush=True)
@@ -486,15 +672,104 @@ os._exit(0)
 
 
 def python_client(server, desk):
-    """PocketBase's client for Python."""
-    child = subprocess.Popen([sys.executable, "-c", PYTHON_CLIENT, server.url], stdout=subprocess.PIPE, text=True)
-    child.stdout.readline()
-    # It connects on a thread of its own and does not say when.
-    time.sleep(1)
-    record = desk.create("by python")
-    desk.send("DELETE", "/api/collections/posts/records/" + record, token=desk.root)
-    seen = child.communicate(timeout=30)[0].strip()
-    check("PocketBase's Python client", seen == str(["create by python", "delete by python"]), seen)
+    """PocketBase's client for Python. It begins to listen for PB_CONNECT after it has connected and may miss it; then it
+    waits for ever, so that it may try again."""
+    expected = str(["create by python", "delete by python"])
+    for _ in range(4):
+        child = subprocess.Popen([sys.executable, "-c", PYTHON_CLIENT, server.url], stdout=subprocess.PIPE, text=True)
+        lines = []
+        reader = threading.Thread(target=lambda: lines.extend(child.stdout), daemon=True)
+        reader.start()
+        # It connects on a thread of its own and does not say when.
+        deadline = time.monotonic() + 5
+        while not lines and time.monotonic() < deadline:
+            desk.create("probe")
+            time.sleep(0.2)
+        record = desk.create("by python")
+        desk.send("DELETE", "/api/collections/posts/records/" + record, token=desk.root)
+        reader.join(20)
+        child.wait(5)
+        if lines and lines[-1].strip() == expected or "live\n" in lines:
+            break
+    check("PocketBase's Python client", bool(lines) and lines[-1].strip() == expected, lines)
+
+
+def waiting(roost):
+    """What ends by the clock, with shorter waits: 2 seconds without an event, 5 in all, 1 without a byte of a socket's."""
+    with tempfile.TemporaryDirectory() as home:
+        server = Server(roost, home, "roost")
+        os.environ.update(WAITS)
+        try:
+            server.upsert_superuser()
+            server.spawn()
+            server.wait()
+            desk = Desk(server)
+            desk.build()
+            ends = {}
+
+            def listen(name, query, topics):
+                began, names = time.monotonic(), []
+                answer = requests.get(server.url + "/api/realtime" + query, stream=True, timeout=20)
+                lines = answer.iter_lines(decode_unicode=True)
+                first = next_event(lines)
+                if topics:
+                    requests.post(server.url + "/api/realtime", json={"clientId": json.loads(first["data"])["clientId"], "subscriptions": topics}, timeout=10)
+                try:
+                    while True:
+                        event = next_event(lines)
+                        if not event:
+                            break
+                        names.append(event["event"])
+                    ends[name] = (time.monotonic() - began, names)
+                except requests.RequestException as error:
+                    ends[name] = (0, [repr(error)])
+
+            def listen_on_socket(name, answers):
+                client = Socket(server.port, timeout=20)
+                client.message("hello")
+                began, pings = time.monotonic(), 0
+                try:
+                    while time.monotonic() - began < 5:
+                        opcode, _ = client.receive()
+                        if opcode == 9:
+                            pings += 1
+                            if answers:
+                                client.send_raw(client.frame(10))
+                            elif pings == 1:
+                                ends[name + " is asked"] = time.monotonic() - began
+                except (EOFError, OSError):
+                    pass
+                ends[name] = (time.monotonic() - began, pings)
+                client.close()
+            runs = [(listen, "silent", "", None), (listen, "resuming", "?resume=1", None), (listen, "late", "", ["mine/*"]), (listen, "busy", "", ["posts/*"]),
+                    (listen_on_socket, "deaf", False), (listen_on_socket, "lively", True)]
+            threads = [threading.Thread(target=run[0], args=run[1:]) for run in runs]
+            for thread in threads:
+                thread.start()
+            for number in range(12):
+                time.sleep(0.5)
+                desk.create("tick")
+                if number == 0:
+                    desk.send("PATCH", "/api/collections/mine", {"listRule": ""}, desk.root)
+                    desk.create("late", "mine")
+            for thread in threads:
+                thread.join(30)
+            # The clock is looked at once a second.
+            near = lambda found, wanted: found is not None and wanted - 1.1 < found < wanted + 2.5
+            check("without an event the stream ends", near(ends["silent"][0], 2) and ends["silent"][1] == [], ends)
+            check("who resumes is told to connect again", near(ends["resuming"][0], 2) and ends["resuming"][1] == ["ROOST_RECONNECT"], ends)
+            check("an event makes the time begin anew", near(ends["late"][0], 2.5) and ends["late"][1] == ["mine/*"], ends)
+            check("no stream is older than the limit", near(ends["busy"][0], 5) and len(ends["busy"][1]) >= 8, ends)
+            check("a silent socket is asked", near(ends.get("deaf is asked"), 1), ends)
+            check("and cut when it does not answer", near(ends["deaf"][0], 2) and ends["deaf"][1] == 1, ends)
+            check("one that answers stays", ends["lively"][0] >= 5 and ends["lively"][1] >= 2, ends)
+        finally:
+            for name in WAITS:
+                os.environ.pop(name, None)
+            server.kill()
+
+
+WAITS = {"ROOST_TEST_REALTIME_IDLE": "2", "ROOST_TEST_REALTIME_AGE": "5", "ROOST_TEST_WEBSOCKET_SILENCE": "1"}
 
 
 def stopping(server):
@@ -526,9 +801,10 @@ def run(roost):
             desk.build()
             for step in (handshakes, violations, flood):
                 step(server)
-            for step in (protocol, resuming, slow, javascript, python_client):
+            for step in (compression, protocol, resuming, two_topics, slow, javascript, python_client):
                 step(server, desk)
             stopping(server)
         finally:
             server.kill()
+    waiting(roost)
     return results

@@ -39,6 +39,12 @@ struct BackupTests {
                 == ["data.db", "data.db-wal", "auxiliary.db", "storage/a/b/c.txt", "types.d.ts", "storage/"])
     }
 
+    @Test("the log's spool goes with the database, but into no backup")
+    func spool() {
+        #expect(BackupFolders.isData("auxiliary.db-spool-1") && BackupFolders.isSideFile("auxiliary.db-spool-1"))
+        #expect(!BackupFolders.isSideFile("auxiliary.db"))
+    }
+
     @Test("lists that cannot be true are refused")
     func bombs() throws {
         let data = entry("data.db")

@@ -86,7 +86,8 @@ struct QueryFixture {
             ]),
         collection("comments", .base, [text("text"), one("post", to: "c_posts"), number("score")]),
         collection(
-            "covers", .base, indexes: ["CREATE UNIQUE INDEX i ON covers (post)"],
+            "covers", .base,
+            indexes: ["CREATE UNIQUE INDEX i ON covers (post)", "CREATE INDEX j ON covers (url COLLATE NOCASE)"],
             [text("url"), one("post", to: "c_posts")]),
         collection("titles", .view, [text("title"), one("author", to: "c_users")]),
         collection("_superusers", .auth, [text("email")]),

@@ -105,6 +105,77 @@ import Testing
             #expect(!text.contains("SCAN @"), "\(text)")
         }
     }
+
+    @Test("a page for which all matches are sorted has the same records, and counts the matches", arguments: [nil, 10])
+    func sortedPage(_ rows: Int?) throws {
+        var fixture = self.fixture
+        fixture.rows = rows
+        let user = try fixture.request(as: "u1")
+        for (filter, sort) in [
+            ("stars < 2", "title"), ("author.name != 'Bob'", "-stars"), ("tags.label ?~ 'e'", "author.name,id"),
+            ("comments_via_post.score ?>= 1 || title ~ 's'", "-done,id"), ("stars > 99", "stars"),
+            ("kinds:each ?= 'a'", "-title"),
+        ] {
+            let page = try fixture.plan(filter: filter, sort: sort, as: user).page(isCounted: true)
+            let plan = try fixture.plan(filter: filter, sort: sort, as: user)
+            let sorted = try #require(page.sortedSQL)
+            let all = try fixture.connection.rows(page.sql, plan.values(page.parameters, for: user, extra: [100, 0]))
+            for offset in 0..<3 {
+                let extra: [SQLValue] = [2, .integer(Int64(offset))]
+                fixture.connection.counted = 0
+                let rows = try fixture.connection.rows(sorted, plan.values(page.parameters, for: user, extra: extra))
+                #expect(rows.map { $0.dropLast() } == all.dropFirst(offset).prefix(2).map { $0[...] }, "\(filter)")
+                #expect(fixture.connection.counted == all.count, "\(filter)")
+                // The numbers of the rows lead to the same records again.
+                let numbers = rows.compactMap { $0.last?.intValue }.map { "\($0)" }.joined(separator: ",")
+                let again = try fixture.connection.rows(try #require(plan.rowsSQL), [.text("[\(numbers)]")])
+                #expect(again.map { $0[...] } == rows.map { $0.dropLast() }, "\(filter)")
+            }
+        }
+        // Nothing to count, nothing to sort, a row that is not one of a table.
+        #expect(try fixture.plan(sort: "title").sortedSQL?.contains("counted") == false)
+        #expect(try fixture.plan(filter: "stars > 1").sortedSQL == nil)
+        #expect(try fixture.plan("titles", filter: "title != 'x'", sort: "title").sortedSQL == nil)
+        #expect(try fixture.plan(filter: "stars > 1", sort: "tags.label").sortedSQL == nil)
+    }
+
+    @Test("what is found is kept only where time and chance have no part in it")
+    func steady() throws {
+        let user = try fixture.request(as: "u1")
+        for (filter, sort, isSteady) in [
+            ("stars > 1", "-title", true), ("author.name ~ 'a'", "", true), ("title < @todayStart", "", true),
+            ("title < @now", "", false), ("title > @yesterday", "", false), ("stars = @second", "", false),
+            ("stars > 1", "@random", false), ("strftime('%Y', title) = '2026'", "", false),
+        ] {
+            #expect(try fixture.plan(filter: filter, sort: sort, as: user).isSteady == isSteady, "\(filter) \(sort)")
+        }
+        #expect(try fixture.plan(rule: "@request.auth.id != '' && title < @tomorrow", as: user).isSteady == false)
+    }
+
+    @Test("a text is looked for by the quick function, but where an index without case may serve a pattern")
+    func patterns() throws {
+        #expect(try fixture.plan(filter: "title ~ 'a'").sql.contains("roost_like"))
+        #expect(try fixture.plan("covers", filter: "url ~ 'a%'").sql.contains("LIKE ? ESCAPE"))
+        #expect(try fixture.ids("covers", filter: "url ~ '/1'") == "w1")
+        #expect(try fixture.ids("covers", filter: "url !~ '/1'") == "w2")
+    }
+
+    @Test("members that are not plain texts are compared too")
+    func oddMembers() throws {
+        var fixture = self.fixture
+        try fixture.connection.execute(
+            """
+            UPDATE posts SET kinds = '["\\u0061"]' WHERE id = 'p1'; UPDATE posts SET kinds = 'a' WHERE id = 'p2';
+            UPDATE posts SET kinds = '["a",1]' WHERE id = 'p3'
+            """)
+        for rows in [nil, 10] {
+            fixture.rows = rows
+            #expect(try fixture.ids(filter: "kinds:each ?= 'a'") == "p1 p2 p3 p4")
+            #expect(try fixture.ids(filter: "kinds:each = 'a'") == "p1 p2")
+            #expect(try fixture.ids(filter: "kinds:each ?= 1") == "p3")
+            #expect(try fixture.ids(filter: "kinds:each != 'a'") == "")
+        }
+    }
 }
 
 extension String {

@@ -3,9 +3,13 @@ after a failure, and tells from two states whether its change has taken place, w
 
 import json
 import os
+import socket
 import sqlite3
 import tempfile
+import time
 import zipfile
+
+from roost import Answer
 
 
 class Operation:
@@ -16,8 +20,12 @@ class Operation:
     in_server = True
     #: Whether an answer of success promises that the change is there.
     promises = True
+    #: Whether that holds when the process is killed after it.
+    survives = True
     #: Whether the server may end on a disk that fails, to be started again.
     may_end = False
+    #: About how many seconds a fault takes.
+    cost = 0.03
 
     def __init__(self, roost):
         self.roost = roost
@@ -28,6 +36,12 @@ class Operation:
 
     def end(self):
         """Clears away what the job has left on purpose."""
+
+    def end_records(self):
+        """Removes the records that jobs have made: what is backed up and restored stays small."""
+        for record in self.roost.must("GET", "/api/collections/docs/records?perPage=1000&fields=id,title")["items"]:
+            if not record["title"].startswith("seed"):
+                self.roost.attempt("DELETE", "/api/collections/docs/records/" + record["id"])
 
     def changed(self, before, after):
         return {key for key in set(before) | set(after) if before.get(key) != after.get(key)}
@@ -43,6 +57,9 @@ class CreateRecord(Operation):
 
     def perform(self):
         return self.roost.upload("POST", "/api/collections/docs/records", self.title, self.content)
+
+    def end(self):
+        self.end_records()
 
     def is_done(self, before, after):
         new = [after[key] for key in self.changed(before, after)]
@@ -62,6 +79,9 @@ class UpdateRecord(Operation):
     def perform(self):
         return self.roost.upload("PATCH", "/api/collections/docs/records/" + self.id, self.title, self.content)
 
+    def end(self):
+        self.end_records()
+
     def is_done(self, before, after):
         row = after.get("record " + self.id)
         return self.changed(before, after) == {"record " + self.id} and row[0] == self.title and row[2] == self.content.decode()
@@ -69,6 +89,7 @@ class UpdateRecord(Operation):
 
 class DeleteRecord(Operation):
     name = "record delete with file"
+    killable = True
 
     def prepare(self):
         self.id = self.roost.must_upload(
@@ -83,6 +104,7 @@ class DeleteRecord(Operation):
 
 class Batch(Operation):
     name = "batch of three creates"
+    killable = True
 
     def prepare(self):
         self.titles = [self.roost.unique("batch ") for _ in range(3)]
@@ -91,6 +113,9 @@ class Batch(Operation):
         return self.roost.attempt("POST", "/api/batch", {"requests": [
             {"method": "POST", "url": "/api/collections/docs/records", "body": {"title": title}}
             for title in self.titles]})
+
+    def end(self):
+        self.end_records()
 
     def is_done(self, before, after):
         return sorted(after[key][0] for key in self.changed(before, after)) == sorted(self.titles)
@@ -119,6 +144,9 @@ class CreateCollection(Collections):
             "name": self.collection, "fields": [{"name": "a", "type": "text"}],
             "indexes": ["CREATE INDEX idx_%s ON %s (a)" % (self.collection, self.collection)]})
 
+    def end(self):
+        self.roost.attempt("DELETE", "/api/collections/" + self.collection)
+
     def is_done(self, before, after):
         return self.migrates(before, after, [self.collection])
 
@@ -138,6 +166,7 @@ class ChangeCollection(CreateCollection):
 
 class DeleteCollection(Collections):
     name = "collection delete"
+    killable = True
 
     def prepare(self):
         self.collection = self.roost.unique("dropped")
@@ -179,6 +208,7 @@ class CommandAnswer:
 class Migrate(Operation):
     name = "migrate up, beside the server"
     killable = True
+    cost = 0.15
     in_server = False
 
     def prepare(self):
@@ -209,7 +239,6 @@ class Migrate(Operation):
 
 class Revert(Migrate):
     name = "migrate down, beside the server"
-    killable = False
 
     def prepare(self):
         super().prepare()
@@ -228,6 +257,37 @@ class Revert(Migrate):
     def is_done(self, before, after):
         gone = {row[0] for row in before["migrations"]} - {row[0] for row in after["migrations"]}
         return gone == set(list(self.files)[:1]) and self.table not in {row[0] for row in after["tables"]}
+
+
+class Start(Operation):
+    """What starts on a failing disk works when the disk is well again; what cannot ends with a reason."""
+
+    name = "start, and a record create"
+    killable = True
+    may_end = True
+    cost = 0.25
+
+    def prepare(self):
+        self.title = self.roost.unique("started ")
+
+    def perform(self):
+        self.roost.kill()
+        said = len(self.roost.log())
+        try:
+            self.roost.start(self.roost.disk)
+        except SystemExit:
+            words = self.roost.log()[said:]
+            return Answer(500, words, "Error:" in words and "Fatal" not in words)
+        self.roost.disk.heal()
+        answer = self.roost.attempt("POST", "/api/collections/docs/records", {"title": self.title})
+        # Now that nothing fails, nothing may be refused.
+        return answer if answer.ok else Answer(0, answer.body, False)
+
+    def end(self):
+        self.end_records()
+
+    def is_done(self, before, after):
+        return [after[key][0] for key in self.changed(before, after)] == [self.title]
 
 
 class Backup(Operation):
@@ -266,6 +326,7 @@ class Restore(Operation):
 
     name = "restore"
     killable = True
+    cost = 0.6
     promises = False
     may_end = True
 
@@ -290,7 +351,49 @@ class Restore(Operation):
             self.roost.must("DELETE", "/api/backups/" + name)
 
 
+class Logs(Operation):
+    """So many requests that their log lines go through the spool. All are answered, and their lines are there when the disk is
+    well again; only the end of the process may lose those that were in memory."""
+
+    name = "log lines of a burst"
+    killable = True
+    cost = 0.5
+    survives = False
+    count = 160
+
+    def prepare(self):
+        self.roost.must("PATCH", "/api/settings", {"logs": {"maxDays": 5}})
+
+    def end(self):
+        self.roost.must("PATCH", "/api/settings", {"logs": {"maxDays": 0}})
+        # What the change removes is removed before something else is tried.
+        time.sleep(0.05)
+
+    def perform(self):
+        self.mark = self.roost.unique("burst")
+        request = "GET /api/health?%s=%%d&%s HTTP/1.1\r\nHost: a\r\n\r\n" % (self.mark, "x" * 2000)
+        answers = b""
+        try:
+            with socket.create_connection(("127.0.0.1", self.roost.port), 10) as link:
+                link.sendall("".join(request % number for number in range(self.count)).encode())
+                while answers.count(b'"code":200') < self.count:
+                    more = link.recv(1 << 20)
+                    if not more:
+                        break
+                    answers += more
+        except OSError:
+            pass
+        # Lines are inserted when there is nothing else to do.
+        time.sleep(0.3)
+        answered = answers.count(b'"code":200')
+        return Answer(200 if answered == self.count else 0, "%d answers" % answered)
+
+    def is_done(self, before, after):
+        page = self.roost.must("GET", "/api/logs?perPage=1&fields=items.id,totalItems&filter=data.url~'%s'" % self.mark)
+        return after == before and page["totalItems"] == self.count
+
+
 OPERATIONS = [
-    CreateRecord, UpdateRecord, DeleteRecord, Batch, CreateCollection, ChangeCollection, DeleteCollection, ChangeSettings,
-    Migrate, Revert, Backup, Restore,
+    CreateRecord, UpdateRecord, DeleteRecord, Batch, CreateCollection, ChangeCollection, DeleteCollection, ChangeSettings, Logs,
+    Migrate, Revert, Start, Backup, Restore,
 ]

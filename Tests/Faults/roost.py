@@ -109,8 +109,8 @@ class Roost:
     def await_restore(self, starts):
         """Waits until a restore has ended, one way or the other."""
         quiet = 0
-        for _ in range(600):
-            time.sleep(0.05)
+        for _ in range(1500):
+            time.sleep(0.02)
             if not self.alive():
                 return
             try:

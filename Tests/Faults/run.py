@@ -7,15 +7,18 @@ ENOSPC or EIO. Each time: the answer is either a success and the change is there
 changed; what was there before is still there; and when the fault is gone, the same operation works. In the other half the process is
 killed at the n-th call, and the folder must then hold the old state or the new one.
 
-With --seconds, what does not fit is thinned out evenly, first the second error number, then every other n.
+With --seconds, what does not fit is left out by chance, the less telling first; --seed makes the same choice again. With --jobs,
+several servers are tried at the same time, each on its share.
 """
 
 import argparse
 import json
 import os
+import random
 import shutil
 import signal
 import sqlite3
+import subprocess
 import sys
 import tempfile
 import time
@@ -82,7 +85,23 @@ def count_calls(roost, disk, operation):
     return calls
 
 
-def plan(calls, until, cost):
+class Share:
+    """Which of the things to try are this process's, and chance."""
+
+    def __init__(self, seed, index, count):
+        self.dice, self.index, self.count = random.Random(seed), index, count
+
+    def of(self, things):
+        return things[self.index :: self.count]
+
+    def some(self, things, room):
+        """As many as there is room for, in their order."""
+        if room >= len(things):
+            return things
+        return [things[index] for index in sorted(self.dice.sample(range(len(things)), room))]
+
+
+def plan(calls, until, cost, share):
     """The faults to try, the most telling first: (number, mode, error)."""
     numbers = list(range(1, calls + 4))
     waves = [
@@ -95,23 +114,32 @@ def plan(calls, until, cost):
     for wave in waves:
         if room <= 0:
             break
-        step = max(1, -(-len(wave) // room))
-        chosen += wave[::step]
-        room -= len(wave[::step])
+        some = share.some(share.of(wave), room)
+        chosen += some
+        room -= len(some)
     return chosen
 
 
-def with_errors(roost, disk, operation, until, counts):
+def begin(roost, disk, operation, before):
+    """Prepares an attempt. What went before must not keep the server from working."""
+    try:
+        return operation(roost)
+    except SystemExit as problem:
+        check("%s: the server works on" % before, False, problem)
+        roost.kill()
+        roost.start(disk)
+        return operation(roost)
+
+
+def with_errors(roost, disk, operation, until, counts, share):
     calls = count_calls(roost, disk, operation)
     started = time.monotonic()
-    roost.state()
-    cost = 0.03
-    tried = refused = 0
-    for number, mode, error in plan(calls, until, cost):
+    tried, refused, what = 0, 0, "counting the calls"
+    for number, mode, error in plan(calls, until, operation.cost, share):
         if time.monotonic() > until:
             break
+        job = begin(roost, disk, operation, what)
         what = "%s, call %d of %d, %s %s" % (operation.name, number, calls, {ONCE: "once", FROM: "from then on", SHORT: "half written"}[mode], error)
-        job = operation(roost)
         before = roost.state()
         disk.arm(mode, number, ERRORS[error])
         answer = job.perform()
@@ -145,16 +173,16 @@ def difference(before, after):
         for key in sorted(set(before) | set(after)) if before.get(key) != after.get(key))
 
 
-def with_kills(roost, disk, operation, until, counts):
+def with_kills(roost, disk, operation, until, counts, share):
     calls = count_calls(roost, disk, operation)
-    numbers = list(range(1, calls + 1))
-    room = max(3, int((until - time.monotonic()) / 0.9)) if until != float("inf") else len(numbers)
-    killed = 0
-    for number in numbers[:: max(1, -(-len(numbers) // room))]:
+    numbers = share.of(list(range(1, calls + 1)))
+    room = max(3, int((until - time.monotonic()) / 0.4)) if until != float("inf") else len(numbers)
+    killed, what = 0, "counting the calls"
+    for number in share.some(numbers, room):
         if time.monotonic() > until:
             break
+        job = begin(roost, disk, operation, what)
         what = "%s, killed at call %d of %d" % (operation.name, number, calls)
-        job = operation(roost)
         before = roost.state()
         disk.arm(KILL, number)
         answer = job.perform()
@@ -170,7 +198,7 @@ def with_kills(roost, disk, operation, until, counts):
             check(what + ": sound", not sound(roost.data), sound(roost.data))
         after = roost.state()
         done = job.is_done(before, after)
-        if answer.ok and operation.promises:
+        if answer.ok and operation.promises and operation.survives:
             check(what + ": what was acknowledged is there", done, answer)
         else:
             check(what + ": the old state or the new one", after == before or done, difference(before, after))
@@ -181,14 +209,10 @@ def with_kills(roost, disk, operation, until, counts):
     counts[operation.name]["kills"] = killed
 
 
-def main():
-    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("--seconds", type=float, default=0, help="about how long; 0 tries everything")
-    arguments.add_argument("--only", help="only operations whose names contain this")
-    arguments.add_argument("--report", help="a file for the counts in JSON")
-    arguments.add_argument("--keep", action="store_true", help="leave the folder there")
-    options = arguments.parse_args()
+def alone(options, chosen):
+    """Tries this process's share, and returns the counts of each operation."""
     work = tempfile.mkdtemp(prefix="roost-faults-")
+    share = Share(options.seed, options.index, options.jobs)
     counts = {}
     roost = None
     try:
@@ -198,15 +222,13 @@ def main():
         disk = FaultyDisk(library, os.path.join(work, "control"), home)
         roost = Roost(os.environ["ROOST_BIN"], home)
         roost.prepare(disk)
-        chosen = [o for o in OPERATIONS if not options.only or options.only in o.name]
-        parts = len(chosen) + sum(o.killable for o in chosen)
-        budget = Budget(options.seconds, parts)
+        budget = Budget(options.seconds, len(chosen) + sum(o.killable for o in chosen))
         for operation in chosen:
-            with_errors(roost, disk, operation, budget.next(), counts)
+            with_errors(roost, disk, operation, budget.next(), counts, share)
             check("%s: the databases are sound" % operation.name, not sound(roost.data), sound(roost.data))
         for operation in chosen:
             if operation.killable:
-                with_kills(roost, disk, operation, budget.next(), counts)
+                with_kills(roost, disk, operation, budget.next(), counts, share)
         before = roost.state()
         roost.kill()
         roost.start(None)
@@ -221,13 +243,59 @@ def main():
             print("left in", work)
         else:
             shutil.rmtree(work, ignore_errors=True)
-    for name, row in counts.items():
-        print("%-34s %3d calls, %4d faults, %4d refused, %3d kills" % (
-            name, row["calls"], row["faults"], row["refused"], row.get("kills", 0)))
+    return counts
+
+
+def together(options, words):
+    """Has as many processes as there are jobs try their shares, and adds up their counts."""
+    global passed, failed
+    counts = {}
+    with tempfile.TemporaryDirectory() as folder:
+        reports = [os.path.join(folder, str(index)) for index in range(options.jobs)]
+        jobs = [subprocess.Popen(
+            [sys.executable, os.path.abspath(__file__), *words, "--seed", str(options.seed), "--index", str(index), "--report", report])
+            for index, report in enumerate(reports)]
+        for job, report in zip(jobs, reports):
+            job.wait()
+            if not os.path.exists(report):
+                check("a job ends", False, job.returncode)
+                continue
+            with open(report) as file:
+                found = json.load(file)
+            passed, failed = passed + found["passed"], failed + found["failed"]
+            for name, row in found["operations"].items():
+                total = counts.setdefault(name, {})
+                for key, value in row.items():
+                    total[key] = max(total.get(key, 0), value) if key == "calls" else total.get(key, 0) + value
+    return counts
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--seconds", type=float, default=0, help="about how long; 0 tries everything")
+    arguments.add_argument("--only", help="only operations whose names contain this")
+    arguments.add_argument("--seed", type=int, default=random.randrange(10**6), help="which of the faults that do not fit are tried")
+    arguments.add_argument("--jobs", type=int, default=1, help="how many processes share the work (1)")
+    arguments.add_argument("--index", type=int, help=argparse.SUPPRESS)
+    arguments.add_argument("--report", help="a file for the counts in JSON")
+    arguments.add_argument("--keep", action="store_true", help="leave the folder there")
+    options = arguments.parse_args()
+    chosen = [o for o in OPERATIONS if not options.only or options.only in o.name]
+    if options.jobs > 1 and options.index is None:
+        counts = together(options, sys.argv[1:])
+    else:
+        options.index = options.index or 0
+        counts = alone(options, chosen)
+    report = {"passed": passed, "failed": failed, "operations": counts}
     if options.report:
         with open(options.report, "w") as file:
-            json.dump(counts, file, indent=2)
-    print("%d passed, %d failed" % (passed, failed))
+            json.dump(report, file, indent=2)
+    if options.jobs == 1 or options.index is None:
+        for name, row in counts.items():
+            print("%-34s %3d calls, %4d faults, %4d refused, %3d kills, %.0f s" % (
+                name, row["calls"], row["faults"], row["refused"], row.get("kills", 0), row["seconds"]))
+        print("seed %d" % options.seed)
+        print("%d passed, %d failed" % (passed, failed))
     sys.exit(1 if failed else 0)
 
 

@@ -10,14 +10,11 @@ extension AllTests {
         private let lines = LogLines()
 
         private func host(_ flags: [String]) throws -> (Fixture, PluginHost, String) {
-            let fixture = try Fixture()
-            let library = try fixture.plugin(flags: flags) + "/plugin.so"
-            let host = fixture.host()
-            host.services.records = MemoryRecords()
-            host.services.crons = CronScheduler { [lines] level, message, data in
-                lines.add("\(level) \(data["job"]?.stringValue ?? "") \(data["error"]?.stringValue ?? "")")
+            try Fixture.host(flags: flags) { [lines] services in
+                services.crons = CronScheduler { level, message, data in
+                    lines.add("\(level) \(data["job"]?.stringValue ?? "") \(data["error"]?.stringValue ?? "")")
+                }
             }
-            return (fixture, host, library)
         }
 
         @Test("jobs are added while registering and later, run, fail, and are removed")

@@ -60,6 +60,18 @@ final class Fixture {
         return target
     }
 
+    /// A host that has loaded one plugin, which finds records in memory and what else it is given.
+    ///
+    /// - Returns: the fixture, to be kept as long as the host; the host; the plugin's library.
+    static func host(flags: [String], services give: (HostServices) -> Void) throws -> (Fixture, PluginHost, String) {
+        let fixture = try Fixture()
+        let library = try fixture.plugin(flags: flags) + "/plugin.so"
+        let host = fixture.host()
+        host.services.records = MemoryRecords()
+        give(host.services)
+        return (fixture, host, library)
+    }
+
     /// A host that has loaded and started what is there.
     func host(_ change: (inout PluginHostConfiguration) -> Void = { _ in }) -> PluginHost {
         var configuration = configuration

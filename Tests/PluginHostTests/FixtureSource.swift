@@ -344,6 +344,19 @@ let fixtureSource = #"""
         return crons->add(host, call, &job);
     }
 
+    /* --- alerts --- */
+
+    static const roost_alerts_v1 *alerts;
+    static int alerts_told;
+
+    static roost_status told_alert(void *user, const roost_call *call, roost_bytes alert) {
+        if (user != &alerts_told || !memmem(alert.data, alert.length, "\"details\"", 9)) return ROOST_EINVALID;
+        __atomic_fetch_add(&alerts_told, 1, __ATOMIC_SEQ_CST);
+        if (!memmem(alert.data, alert.length, "fail", 4)) return ROOST_OK;
+        host->fail(call, 0, B("alert"), B("nobody is at home"));
+        return ROOST_EFAILED;
+    }
+
     /* --- phases --- */
 
     #ifdef MISSING_SYMBOL
@@ -427,6 +440,12 @@ let fixtureSource = #"""
         if (add_job(0, "broken", "every day", 0) != ROOST_EINVALID) return ROOST_EINTERNAL;
         if (crons->remove(host, B("nothing")) != ROOST_ENOTFOUND) return ROOST_EINTERNAL;
     #endif
+    #ifdef ALERTS
+        alerts = host->get_table(host, B(ROOST_TABLE_ALERTS));
+        static roost_alert_listener_v1 nobody, listener = {.user = &alerts_told, .handler = told_alert};
+        if (!alerts || alerts->listen(host, &nobody) != ROOST_EINVALID) return ROOST_EINTERNAL;
+        if (alerts->listen(host, &listener) != ROOST_OK) return ROOST_EINTERNAL;
+    #endif
     #ifdef BAD_CRON
         crons = host->get_table(host, B(ROOST_TABLE_CRON));
         return add_job(call, "broken", "every day", 0);
@@ -457,6 +476,16 @@ let fixtureSource = #"""
     #ifdef CRON
         if (add_job(0, "late", "* * * * *", &job_runs) != ROOST_OK) return ROOST_EINTERNAL;
         if (add_job(0, "__pbLogsCleanup__", "* * * * *", 0) != ROOST_ECONFLICT) return ROOST_EINTERNAL;
+    #endif
+    #ifdef ALERTS
+        static roost_alert_listener_v1 late = {.handler = told_alert};
+        if (alerts->listen(host, &late) != ROOST_ETHREAD) return ROOST_EINTERNAL;
+        const char *wrong[] = {"", "[]", "{", "{\"kind\":\"a\",\"subject\":\"b\"}",
+            "{\"kind\":\"a\",\"subject\":\"\",\"details\":\"c\"}", "{\"kind\":1,\"subject\":\"b\",\"details\":\"c\"}"};
+        for (int i = 0; i < 6; i++) {
+            roost_bytes text = {(const uint8_t *)wrong[i], strlen(wrong[i])};
+            if (alerts->raise(host, text) != ROOST_EINVALID) return ROOST_EINTERNAL;
+        }
     #endif
     #ifdef LATE_REGISTRATION
         const roost_field_types_v1 *types = host->get_table(host, B(ROOST_TABLE_FIELD_TYPE));
@@ -493,6 +522,10 @@ let fixtureSource = #"""
     ROOST_EXPORT int fixture_freed(void) { return freed; }
     ROOST_EXPORT int fixture_job_runs(void) { return job_runs; }
     ROOST_EXPORT int fixture_jobs_freed(void) { return jobs_freed; }
+    ROOST_EXPORT int fixture_alerts_told(void) { return __atomic_load_n(&alerts_told, __ATOMIC_SEQ_CST); }
+    ROOST_EXPORT int fixture_raise(void) {
+        return alerts->raise(host, B("{\"kind\":\"tea\",\"subject\":\"Cold\",\"details\":\"It is.\"}"));
+    }
     ROOST_EXPORT int fixture_stopped(void) { return stopped; }
     #endif
     """#

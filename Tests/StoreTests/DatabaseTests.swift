@@ -82,6 +82,19 @@ struct DatabaseTests {
         #expect(try plan(reopened).contains { $0.hasPrefix("SEARCH t") })
     }
 
+    @Test("readers share the memory for their caches")
+    func readerCaches() throws {
+        let database = try scratch.database { $0.readerCacheKiB = 9_000 }
+        func size(_ connection: Connection) throws -> Int64? {
+            try connection.scalar("PRAGMA cache_size")?.intValue
+        }
+        #expect(try database.read { try size($0) } == -9_000)
+        let second = try database.read { _ in try database.read { try size($0) } }
+        #expect(second == -4_500)
+        // Both stay open.
+        #expect(try database.read { try size($0) } == -4_500)
+    }
+
     @Test("a reader cannot write")
     func readOnly() throws {
         let database = try scratch.database()

@@ -280,6 +280,19 @@ struct WriterTests {
         #expect(try scratch.database().rowCount() == 500)
     }
 
+    @Test("the processor time of the writer is what its jobs use, and nothing once it has ended")
+    func writerTime() throws {
+        let database = try scratch.database()
+        let before = database.writerTime
+        try database.writeAndWait { _ in
+            let end = monotonicNanoseconds() + 20_000_000
+            while monotonicNanoseconds() < end {}
+        }
+        #expect(database.writerTime > before)
+        database.close()
+        #expect(database.writerTime == 0)
+    }
+
     @Test("many threads write and read at once without losing anything")
     func load() throws {
         let database = try scratch.database { $0.maxReaders = 3 }

@@ -28,8 +28,10 @@ struct WebSocketTests {
         return buffer
     }
 
-    private func events(_ frames: ByteBuffer..., limit: Int = 1000) throws -> [WebSocketParser.Event] {
-        var parser = WebSocketParser(maxMessage: limit)
+    private func events(
+        _ frames: ByteBuffer..., limit: Int = 1000, compression: Bool = false
+    ) throws -> [WebSocketParser.Event] {
+        var parser = WebSocketParser(maxMessage: limit, allowsCompression: compression)
         var input = ByteBuffer()
         var events: [WebSocketParser.Event] = []
         // Byte by byte: a parser must not depend on how the bytes arrive.
@@ -82,6 +84,40 @@ struct WebSocketTests {
             code(frame(2, Array(repeating: 0, count: 600), final: false), frame(0, Array(repeating: 0, count: 600)))
                 == 1009)
         #expect(code(frame(8, [0x03, 0xE8])) == nil)
+    }
+
+    @Test("text is refused with the byte that makes it no UTF-8, wherever it is cut")
+    func failsFast() throws {
+        let good = ["", "a", "ä€😀", "\u{7FF}\u{800}\u{FFFF}\u{10000}\u{10FFFF}\u{D7FF}\u{E000}"]
+        for text in good {
+            #expect(try events(frame(1, Array(text.utf8))) == [.message(isText: true, ByteBuffer(string: text))])
+        }
+        // Each with the number of bytes that can still become UTF-8.
+        let bad: [([UInt8], Int)] = [
+            ([0x80], 0), ([0xC0, 0x80], 0), ([0xC1, 0xBF], 0), ([0xE0, 0x9F, 0xBF], 1), ([0xED, 0xA0, 0x80], 1),
+            ([0xF0, 0x8F, 0xBF, 0xBF], 1), ([0xF4, 0x90, 0x80, 0x80], 1), ([0xF5], 0), ([0xFF], 0),
+            ([0xE2, 0x82, 0x41], 2),
+            (Array("eight or more ascii bytes".utf8) + [0xCE, 0xBA, 0xCE], 27), (Array("ä€😀".utf8.dropLast()), 8),
+        ]
+        for (bytes, sound) in bad {
+            for cut in 0...bytes.count {
+                var parser = WebSocketParser(maxMessage: 1000)
+                var input = frame(1, Array(bytes[..<cut]), final: false)
+                var rest = frame(0, Array(bytes[cut...]))
+                input.writeBuffer(&rest)
+                #expect(throws: WebSocketViolation.notText) { while try parser.next(&input) != nil {} }
+            }
+            // In a frame that has not come in full.
+            var parser = WebSocketParser(maxMessage: 1000)
+            let whole = frame(1, bytes + Array(repeating: 0x61, count: 50))
+            var input = ByteBuffer(whole.readableBytesView.prefix(6 + sound))
+            #expect(try parser.next(&input) == nil)
+            if sound < bytes.count {
+                input.writeBytes(whole.readableBytesView.dropFirst(6 + sound).prefix(1))
+                let isOver = sound + 1 < bytes.count || bytes.count == 1
+                if isOver { #expect(throws: WebSocketViolation.notText) { try parser.next(&input) } }
+            }
+        }
     }
 
     @Test("a server's frames have the shortest length")

@@ -1,3 +1,4 @@
+import AuthForms
 import JSON
 
 /// What signing in needs to know of a collection, read from its document. Immutable, shared by all threads.

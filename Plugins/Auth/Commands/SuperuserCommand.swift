@@ -1,3 +1,4 @@
+import AuthForms
 import PluginKit
 
 /// `roost superuser …`
@@ -17,6 +18,9 @@ enum SuperuserCommand {
           otp EMAIL               Creates a one-time password for a superuser
           update EMAIL PASSWORD   Changes the password of a single superuser
           upsert EMAIL PASSWORD   Creates, or updates if email exists, a single superuser
+
+        Flags:
+          --json                  Prints what was done as JSON
 
         Examples:
           roost superuser upsert test@example.com 1234567890
@@ -40,43 +44,56 @@ enum SuperuserCommand {
         init(_ message: String) { self.message = message }
     }
 
+    /// What a command has done: lines for a person, members of a JSON object for a script.
+    private struct Outcome {
+        var lines: [String]
+        var members: JSONObject
+    }
+
     private static func run(_ arguments: [String], _ context: CommandContext) throws {
-        if let flag = arguments.prefix(while: { $0 != "--" }).first(where: { $0.hasPrefix("-") && $0 != "-" }) {
+        let flags = arguments.prefix { $0 != "--" }
+        if let flag = flags.first(where: { $0.hasPrefix("-") && $0 != "-" && $0 != "--json" }) {
             throw Refusal("unknown flag: \(flag)")
         }
-        let words = arguments.filter { $0 != "--" }
+        let words = flags.filter { $0 != "--json" } + arguments.dropFirst(flags.count).filter { $0 != "--" }
+        let rest = Array(words.dropFirst())
+        let outcome: Outcome
         switch words.first {
-        case "upsert": try upsert(Array(words.dropFirst()), context)
-        case "create": try create(Array(words.dropFirst()), context)
-        case "update": try update(Array(words.dropFirst()), context)
-        case "delete": try delete(Array(words.dropFirst()), context)
-        case "otp": try oneTimePassword(Array(words.dropFirst()), context)
-        case "ips": try addresses(Array(words.dropFirst()), context)
-        default: context.print(usage)
+        case "upsert": outcome = try upsert(rest, context)
+        case "create": outcome = try create(rest, context)
+        case "update": outcome = try update(rest, context)
+        case "delete": outcome = try delete(rest, context)
+        case "otp": outcome = try oneTimePassword(rest, context)
+        case "ips": outcome = try addresses(rest, context)
+        default: return context.print(usage)
         }
+        if flags.contains("--json") { return context.print(JSON.object(outcome.members).serialized()) }
+        for line in outcome.lines { context.print(line) }
     }
 
     // MARK: - Commands
 
-    private static func upsert(_ words: [String], _ context: CommandContext) throws {
+    private static func upsert(_ words: [String], _ context: CommandContext) throws -> Outcome {
         let (email, password) = try credentials(words)
-        let superuser = try find(email, context) ?? context.records.create(in: collection)
+        let existing = try find(email, context)
+        let superuser = try existing ?? context.records.create(in: collection)
         try superuser.set("email", .text(email))
         try superuser.set("password", .text(password))
         try attempt("failed to upsert superuser account") { try context.records.save(superuser) }
-        context.print("Successfully saved superuser \(quoted(email))!")
+        return outcome(
+            "Successfully saved superuser \(quoted(email))!", existing == nil ? "created" : "updated", superuser)
     }
 
-    private static func create(_ words: [String], _ context: CommandContext) throws {
+    private static func create(_ words: [String], _ context: CommandContext) throws -> Outcome {
         let (email, password) = try credentials(words)
         let superuser = try context.records.create(in: collection)
         try superuser.set("email", .text(email))
         try superuser.set("password", .text(password))
         try attempt("failed to create new superuser account") { try context.records.save(superuser) }
-        context.print("Successfully created new superuser \(quoted(email))!")
+        return outcome("Successfully created new superuser \(quoted(email))!", "created", superuser)
     }
 
-    private static func update(_ words: [String], _ context: CommandContext) throws {
+    private static func update(_ words: [String], _ context: CommandContext) throws -> Outcome {
         let (email, password) = try credentials(words)
         guard let superuser = try find(email, context) else {
             throw Refusal("superuser with email \(quoted(email)) doesn't exist")
@@ -84,22 +101,26 @@ enum SuperuserCommand {
         let name = quoted(superuser.text("email"))
         try superuser.set("password", .text(password))
         try attempt("failed to change superuser \(name) password") { try context.records.save(superuser) }
-        context.print("Successfully changed superuser \(name) password!")
+        return outcome("Successfully changed superuser \(name) password!", "updated", superuser)
     }
 
-    private static func delete(_ words: [String], _ context: CommandContext) throws {
+    private static func delete(_ words: [String], _ context: CommandContext) throws -> Outcome {
         guard let email = words.first, EmailSyntax.isAddress(email) else {
             throw Refusal("invalid or missing email address")
         }
         guard let superuser = try find(email, context) else {
-            return context.print("superuser \(quoted(email)) is missing or already deleted")
+            return Outcome(
+                lines: ["superuser \(quoted(email)) is missing or already deleted"],
+                members: ["change": "none", "email": .string(email)])
         }
-        let name = quoted(superuser.text("email"))
-        try attempt("failed to delete superuser \(name)") { try context.records.delete(superuser) }
-        context.print("Successfully deleted superuser \(name)!")
+        let result = outcome("Successfully deleted superuser \(quoted(superuser.text("email")))!", "deleted", superuser)
+        try attempt("failed to delete superuser \(quoted(superuser.text("email")))") {
+            try context.records.delete(superuser)
+        }
+        return result
     }
 
-    private static func oneTimePassword(_ words: [String], _ context: CommandContext) throws {
+    private static func oneTimePassword(_ words: [String], _ context: CommandContext) throws -> Outcome {
         guard let email = words.first, EmailSyntax.isAddress(email) else {
             throw Refusal("invalid or missing email address")
         }
@@ -116,23 +137,40 @@ enum SuperuserCommand {
         try attempt("failed to create OTP") {
             id = try OneTimePassword.make(password, for: superuser, context.records).id
         }
-        context.print("Successfully created OTP for superuser \(quoted(superuser.text("email"))):")
-        context.print("├─ Id:    \(id)")
-        context.print("├─ Pass:  \(password)")
-        context.print("└─ Valid: \(options?["duration"]?.intValue ?? 0)s")
+        let seconds = options?["duration"]?.intValue ?? 0
+        return Outcome(
+            lines: [
+                "Successfully created OTP for superuser \(quoted(superuser.text("email"))):", "├─ Id:    \(id)",
+                "├─ Pass:  \(password)", "└─ Valid: \(seconds)s",
+            ],
+            members: [
+                "email": .string(superuser.text("email")), "otpId": .string(id), "password": .string(password),
+                "seconds": .number(Double(seconds)),
+            ])
     }
 
-    private static func addresses(_ words: [String], _ context: CommandContext) throws {
+    private static func addresses(_ words: [String], _ context: CommandContext) throws -> Outcome {
         try attempt("failed to update the superuserIPs setting") {
             try context.records.updateSettings(["superuserIPs": .array(words.map { .string($0) })])
         }
-        guard let last = words.last else { return context.print("Successfully cleared SuperuserIPs setting!") }
-        context.print("Successfully updated SuperuserIPs setting:")
-        for word in words.dropLast() { context.print("├─ \(word)") }
-        context.print("└─ \(last)")
+        let members: JSONObject = ["superuserIPs": .array(words.map { .string($0) })]
+        guard let last = words.last else {
+            return Outcome(lines: ["Successfully cleared SuperuserIPs setting!"], members: members)
+        }
+        return Outcome(
+            lines: ["Successfully updated SuperuserIPs setting:"] + words.dropLast().map { "├─ \($0)" } + [
+                "└─ \(last)"
+            ],
+            members: members)
     }
 
     // MARK: - Parts
+
+    private static func outcome(_ line: String, _ change: JSON, _ superuser: Record) -> Outcome {
+        Outcome(
+            lines: [line],
+            members: ["change": change, "email": .string(superuser.text("email")), "id": .string(superuser.id)])
+    }
 
     private static func credentials(_ words: [String]) throws -> (email: String, password: String) {
         guard words.count == 2 else { throw Refusal("missing email and password arguments") }

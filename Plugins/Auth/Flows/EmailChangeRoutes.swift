@@ -1,3 +1,4 @@
+import AuthForms
 import PluginKit
 import WebTokens
 

@@ -1,3 +1,4 @@
+import AuthForms
 import PluginKit
 
 /// `POST /api/settings/test/email`: sends one of an auth collection's mails with made-up values, for superusers.

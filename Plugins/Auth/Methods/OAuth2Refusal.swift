@@ -1,3 +1,4 @@
+import AuthForms
 import PluginKit
 
 /// What `auth-with-oauth2` answers where no plugin brings OAuth2: what PocketBase refuses is refused with its words.
@@ -25,12 +26,5 @@ enum OAuth2Refusal {
             return .badRequest("An error occurred while loading the submitted data.", fields: failures)
         }
         return ServiceError(status: 500, message: "Failed to init provider \(provider)")
-    }
-
-    /// Where providers send people back to. Without OAuth2 nobody waits for them.
-    static func addRedirect(to host: Host) throws {
-        let failure = "../_/#/auth/oauth2-redirect-failure"
-        try host.route("GET", "/api/oauth2-redirect", run: .loop) { _ in .redirect(to: failure, status: 307) }
-        try host.route("POST", "/api/oauth2-redirect", run: .loop) { _ in .redirect(to: failure, status: 303) }
     }
 }

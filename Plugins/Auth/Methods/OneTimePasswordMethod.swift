@@ -1,3 +1,4 @@
+import AuthForms
 import PluginKit
 
 /// Signing in with a password that comes by mail and counts once: `request-otp` and `auth-with-otp`.

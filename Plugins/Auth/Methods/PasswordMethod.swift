@@ -1,3 +1,4 @@
+import AuthForms
 import PluginKit
 
 /// Signing in with a password: `auth-with-password`.

@@ -29,12 +29,21 @@ struct AuthMethodsRoute: Sendable {
             ],
             "otp": try entry("otp") ?? .null,
             // What clients of before 0.23 look at.
-            "authProviders": oauth2["enabled"]?.boolValue == true ? oauth2["providers"] ?? [] : [],
+            "authProviders": oauth2["enabled"]?.boolValue == true ? Self.withoutLogos(oauth2["providers"]) : [],
             "usernamePassword": .bool(fields.contains("username")),
             "emailPassword": .bool(fields.contains("email")),
         ]
         for name in others { answer[name] = try describe(name, collection, records) }
         return .object(answer)
+    }
+
+    private static func withoutLogos(_ providers: JSON?) -> JSON {
+        .array(
+            (providers?.arrayValue ?? []).map { provider in
+                guard var object = provider.objectValue else { return provider }
+                object["logo"] = ""
+                return .object(object)
+            })
     }
 
     /// What a method says of itself, and whether it is on.

@@ -1,3 +1,4 @@
+import AuthForms
 import PluginKit
 
 /// `POST /api/collections/{collection}/impersonate/{id}`: a token of somebody else, for superusers. It cannot be renewed.

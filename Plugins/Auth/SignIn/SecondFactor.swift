@@ -1,3 +1,4 @@
+import AuthForms
 import PluginKit
 
 /// Multi-factor authentication: the first proof opens a session in `_mfas`, a second one of another method ends it.

@@ -110,24 +110,22 @@ extension Services {
     package func log(_ request: Request, _ status: UInt16, _ duration: UInt64) {
         let options = engine.logs.options
         guard options.maxDays > 0 || engine.logs.prints else { return }
-        let failure = request[FailureKey.self]
+        let hasAttributes = request.hasAttributes
+        let failure = hasAttributes ? request[FailureKey.self] : nil
         let isFailure = failure != nil || status >= 400
         // Neither reading logs nor static files fill them.
         if !isFailure && (request.routePattern.isEmpty || request.routePattern.hasPrefix("/api/logs")) { return }
         let level: LogEntry.Level = isFailure ? .error : .info
         guard level.rawValue >= options.minLevel || engine.logs.prints else { return }
-        let auth = request[IdentityKey.self]?.record
-        engine.logs.append(
-            LogEntry(
-                level: level,
-                content: .request(
-                    RequestLog(
-                        method: request.method.rawValue, url: request.target, status: Int(status), duration: duration,
-                        referer: request.headers.first("Referer") ?? "",
-                        userAgent: request.headers.first("User-Agent") ?? "", auth: auth?.collection.name ?? "",
-                        authID: options.logsAuthID ? auth?.id : nil,
-                        userIP: options.logsIP ? realIP(request) : nil,
-                        remoteIP: options.logsIP ? request.remoteIP : nil, error: failure?.message,
-                        details: failure?.details.map { .string($0) }))))
+        let auth = hasAttributes ? request[IdentityKey.self]?.record : nil
+        request.withTarget(and: "referer", "user-agent") { target, referer, userAgent in
+            engine.logs.append(
+                RequestLog(
+                    level: level, method: request.method.rawValue, url: target, status: Int(status), duration: duration,
+                    referer: referer, userAgent: userAgent, auth: auth?.collection.name ?? "",
+                    authID: options.logsAuthID ? auth?.id : nil, userIP: options.logsIP ? realIP(request) : nil,
+                    remoteIP: options.logsIP ? request.remoteIP : nil, error: failure?.message,
+                    details: failure?.details))
+        }
     }
 }

@@ -97,6 +97,32 @@ package final class EngineRecordHost: RecordHost {
         }
     }
 
+    package func create(
+        _ collection: String, body: JSONObject, uploads: [RecordUpload], context: String,
+        request: any PluginRequestSource, in transaction: RecordTransaction?
+    ) throws -> Record {
+        guard let exchange = (request as? PluginRequest)?.exchange else {
+            throw ServiceError.badRequest("No record can be made here.")
+        }
+        let creation = ClientCreation(
+            exchange: exchange, collection: try known(collection), context: context,
+            uploads: try place(uploads))
+        do {
+            if let transaction { return try creation.run(body, in: writing(transaction)) }
+            return try engine.data.writeAndWait { try creation.run(body, in: $0) }
+        } catch let error as ValidationFailures {
+            throw ServiceError.validation("Failed to create record", error.failures)
+        }
+    }
+
+    /// Puts a plugin's files where those of a form would lie.
+    private func place(_ uploads: [RecordUpload]) throws -> Uploads? {
+        guard !uploads.isEmpty else { return nil }
+        let place = engine.files.begin()
+        for upload in uploads { try place.add(upload.data, under: upload.field, name: upload.name) }
+        return place
+    }
+
     package func remove(_ record: Record, in transaction: RecordTransaction?) throws {
         let saver = saver()
         func run(_ transaction: Transaction) throws {

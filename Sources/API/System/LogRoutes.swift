@@ -3,7 +3,7 @@ import JSON
 import Store
 package import WebServer
 
-/// `/api/logs`: what `auxiliary.db` keeps of requests and messages.
+/// `/api/logs`: what `auxiliary.db` keeps of requests and messages. Whoever reads it has what waits inserted before.
 package struct LogRoutes: Sendable {
     let services: Services
 
@@ -27,7 +27,10 @@ package struct LogRoutes: Sendable {
     }
 
     private func list(_ exchange: Exchange) {
-        exchange.listTable(SystemTable.logs, in: exchange.engine.auxiliary, row: Self.json)
+        exchange.work {
+            exchange.engine.logs.flush()
+            exchange.listTable(SystemTable.logs, in: exchange.engine.auxiliary, row: Self.json)
+        }
     }
 
     private static func json(_ statement: Statement) -> JSON {
@@ -42,6 +45,7 @@ package struct LogRoutes: Sendable {
         let id = exchange.parameter("id")
         exchange.work {
             do {
+                exchange.engine.logs.flush()
                 let log: JSON? = try exchange.engine.auxiliary.read { connection in
                     try connection.withStatement(
                         "SELECT `created`, `data`, `id`, `level`, `message` FROM `_logs` WHERE `id` = ?"
@@ -75,6 +79,7 @@ package struct LogRoutes: Sendable {
                 let sql =
                     "SELECT COUNT(`id`), strftime('%Y-%m-%d %H:00:00', `created`) AS `date` FROM `_logs` \(condition) "
                     + "GROUP BY `date`"
+                exchange.engine.logs.flush()
                 let rows = try exchange.engine.auxiliary.read { try $0.rows(sql, values) }
                 exchange.json(
                     .array(

@@ -38,6 +38,7 @@ extension Exchange {
         work {
             do {
                 let options = try RecordService.ListOptions(self)
+                try Self.checkNames(filter: options.filter)
                 let schema = Schema(collections: [table], version: 0)
                 let plan = try RecordQuery.list(
                     table, schema: schema, rule: nil, filter: options.filter, sort: options.sort, allowsHidden: true,
@@ -63,6 +64,16 @@ extension Exchange {
                 }
                 pickItems(answer)
             } catch { fail(error, .badRequest()) }
+        }
+    }
+
+    /// Nothing but columns, paths into them and the time can be filtered by; the request and modifiers are for records.
+    private static func checkNames(filter: String) throws {
+        if filter.isEmpty { return }
+        let names = try FilterExpression(parsing: filter).identifiers
+        // A path into a document may have anything in it.
+        guard !names.contains(where: { $0.hasPrefix("@request.") || $0.contains(":") && !$0.contains(".") }) else {
+            throw ServiceError.badRequest()
         }
     }
 

@@ -17,12 +17,14 @@ struct BackupFolders: Sendable {
         }
     }
 
-    /// Files that SQLite makes anew, or that the frozen databases take the place of.
+    /// Files that SQLite makes anew, that the frozen databases take the place of, or whose lines of the log are to come
+    /// into the database.
     static func isSideFile(_ name: String) -> Bool {
-        [
-            "data.db-wal", "data.db-shm", "auxiliary.db-wal", "auxiliary.db-shm", "data.db-journal",
-            "auxiliary.db-journal",
-        ]
-        .contains(name)
+        LogSpool.isSpool(name)
+            || [
+                "data.db-wal", "data.db-shm", "auxiliary.db-wal", "auxiliary.db-shm", "data.db-journal",
+                "auxiliary.db-journal",
+            ]
+            .contains(name)
     }
 }

@@ -104,6 +104,7 @@ package final class BackupService: Sendable {
             name.isEmpty
             ? BackupName.make(prefix, appName: engine.settings.current.meta.appName, seconds: Timestamp.unixSeconds())
             : name
+        engine.logs.flush()
         try FileSystem.makeFolders(folders.making)
         let path = "\(folders.making)/\(RandomText.make(12, from: RandomText.lowercase))"
         defer { unlink(path) }

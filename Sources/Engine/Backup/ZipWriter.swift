@@ -86,7 +86,10 @@ final class ZipWriter {
     func finish() throws {
         guard let archive else { return }
         guard roost_zip_close(archive) == 0 else {
-            throw failure.error ?? BackupError("The archive could not be written: \(words)")
+            if let error = failure.error { throw error }
+            let code = roost_zip_error_code(archive)
+            if code != 0 { throw FileError("The archive could not be written", code) }
+            throw BackupError("The archive could not be written: \(words)")
         }
         self.archive = nil
     }

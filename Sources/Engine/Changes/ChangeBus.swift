@@ -1,4 +1,4 @@
-package import Store
+internal import Store
 import Synchronization
 
 /// One committed change of a record.
@@ -51,7 +51,11 @@ package final class ChangeBus: Sendable {
     }
 
     /// Arranges that a change is told once its transaction has been committed. The writer's thread.
-    func post(_ action: RecordChange.Action, _ record: Record, _ transaction: Transaction) throws {
+    ///
+    /// - Parameter isCascade: it is deleted because another record was.
+    func post(
+        _ action: RecordChange.Action, _ record: Record, _ transaction: Transaction, isCascade: Bool = false
+    ) throws {
         let change = RecordChange(action: action, collectionID: record.collection.id, recordID: record.id)
         guard gathers.load(ordering: .acquiring) else { return transaction.afterCommit { self.tell(change) } }
         let (feed, log) = parts.withLock { $0 }
@@ -59,7 +63,7 @@ package final class ChangeBus: Sendable {
         guard let feed, feed.wants(change.collectionID) else { return transaction.afterCommit { self.tell(change) } }
         let detailed = DetailedChange(
             change: change, record: Record(collection: record.collection, stored: record.values), position: position,
-            snapshot: action == .delete ? feed.snapshot(for: transaction) : nil, isPast: false)
+            snapshot: action == .delete ? feed.snapshot(for: transaction) : nil, isCascade: isCascade)
         transaction.afterCommit {
             self.tell(change)
             feed.add(detailed)
@@ -76,6 +80,6 @@ package struct DetailedChange: Sendable {
     package let position: Int64
     /// The data as it was before a delete.
     package let snapshot: DataSnapshot?
-    /// Whether it comes from the log.
-    package let isPast: Bool
+    /// Whether the record was deleted because another one was.
+    package let isCascade: Bool
 }

@@ -1,4 +1,4 @@
-package import Store
+internal import Store
 import Synchronization
 
 /// Hands committed changes to one listener, on a thread of its own, in the order of their commits.

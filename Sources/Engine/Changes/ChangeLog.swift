@@ -145,7 +145,7 @@ package final class ChangeLog: @unchecked Sendable {
                     DetailedChange(
                         change: RecordChange(
                             action: action, collectionID: collection.id, recordID: statement.text(3)),
-                        record: record, position: end, snapshot: nil, isPast: true))
+                        record: record, position: end, snapshot: nil, isCascade: false))
             }
         }
         return (changes, end)

@@ -45,8 +45,10 @@ package struct ChangeShow {
         _ detailed: DetailedChange, to viewer: ChangeViewer, by rule: ChangeRule, on connection: Connection
     ) throws -> [UInt8]? {
         guard let collection = schema.collection(id: detailed.change.collectionID) else { return nil }
-        let connection = detailed.snapshot?.connection ?? connection
-        guard try passes(detailed, collection, viewer, rule, on: connection) else { return nil }
+        let before = detailed.snapshot?.connection ?? connection
+        guard try passes(detailed, collection, viewer, rule, on: before) else { return nil }
+        // What a cascade deletes is expanded, as in PocketBase, when those that began it are gone.
+        let connection = detailed.isCascade ? connection : before
         let service = RecordService(schema: schema, hooks: hooks, plans: plans, info: viewer.info)
         func answer(_ fields: String) throws -> [UInt8] {
             let record = Record(collection: detailed.record.collection, stored: detailed.record.values)

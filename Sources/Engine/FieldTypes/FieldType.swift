@@ -58,6 +58,8 @@ package protocol FieldType: Sendable {
 /// A field of one collection with its settings compiled.
 package protocol FieldInstance: Sendable {
     var shape: FieldShape { get }
+    /// How its values are compared in queries; nil when that is by the column as it is.
+    var query: (any FieldQuery)? { get }
     /// The stored form of whatever a client or a row brought; never fails, what makes no sense becomes the zero value.
     func normalise(_ value: Value) -> Value
     /// The value after a modifier; nil when the type has no such modifier (the key is then ignored).
@@ -66,6 +68,10 @@ package protocol FieldInstance: Sendable {
     func validate(_ value: Value, in context: FieldContext) -> FieldFailure?
     /// Called at the moments that the shape asks for; may change the record through the context.
     func intercept(_ moment: RecordMoments, in context: FieldContext) throws
+}
+
+extension FieldInstance {
+    package var query: (any FieldQuery)? { nil }
 }
 
 /// The surroundings of one call to a field: its record, and the database as the running transaction sees it.

@@ -28,7 +28,7 @@ package enum FileLocator {
                 let column = "\(collection.statements.table).\(SQLName.quote(field.name))"
                 let condition =
                     field.shape.isMultiple
-                    ? "EXISTS (SELECT 1 FROM \(SQLName.jsonEach(column)) AS __je__ WHERE __je__.value = ?)"
+                    ? "EXISTS (SELECT 1 FROM \(SQLName.members(of: column)) AS __je__ WHERE __je__.value = ?)"
                     : "\(column) = ?"
                 let sql =
                     "SELECT \(collection.statements.columns) FROM \(collection.statements.table) "

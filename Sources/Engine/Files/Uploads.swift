@@ -95,6 +95,20 @@ package final class Uploads: Sendable {
     /// Adds a file that is complete.
     package func add(_ file: UploadedFile) { state.withLock { $0.files.append(file) } }
 
+    /// Adds a file out of memory.
+    /// - Parameters:
+    ///   - key: the key of the body that it comes under.
+    ///   - name: what it is called.
+    package func add(_ data: [UInt8], under key: String, name: String) throws(FileError) {
+        let path = try temporaryPath()
+        try FileSystem.write(data, to: path)
+        let type = ContentType.of(Array(data.prefix(ContentType.sample)))
+        add(
+            UploadedFile(
+                key: key, originalName: name, name: FileNames.stored(for: name, detected: type.fileExtension),
+                size: data.count, type: type.name, temporaryPath: path))
+    }
+
     // MARK: - Placing
 
     /// Puts the files that a record names into the storage; once for each record.

@@ -1,65 +1,82 @@
-import JSON
-
-/// Log lines that wait to be written, as the bytes that the database gets. A server under load gathers tens of thousands
-/// a second; kept as values with texts of their own they would take several times the memory, and the allocator's time.
+/// Blocks of log lines in memory, the last of which is being filled.
 struct LogBuffer: Sendable {
-    struct Line: Sendable {
-        var milliseconds: Int64
-        var level: Int32
-        /// Where the message and the data end in `text`; the message begins where the line before ends.
-        var messageEnd: Int32
-        var dataEnd: Int32
-    }
+    /// What waits at most, in bytes; the server does not slow down for its log.
+    private static let maxSize = 16 << 20
 
-    /// What waits at most, in lines and bytes.
-    private static let maxLines = 100_000
-    private static let maxBytes = 16 << 20
+    /// Blocks that are complete, the oldest first.
+    private var sealed: [LogBlock] = []
+    private var open = LogBlock()
+    /// The memory of a block that is done with.
+    private var spare: LogBlock?
+    private var sealedSize = 0
+    /// Bytes of all blocks that were ever completed: where the last one ends among them.
+    private(set) var position: Int
 
-    private(set) var lines: [Line] = []
-    private(set) var text: [UInt8] = []
-    private var writer = JSONWriter(capacity: 1024)
+    /// - Parameter position: bytes of those blocks that were there before.
+    init(position: Int) { self.position = position }
 
+    var isEmpty: Bool { sealed.isEmpty && open.isEmpty }
+    var hasSealed: Bool { !sealed.isEmpty }
     /// Whether there is no room for another line.
-    var isFull: Bool { lines.count >= Self.maxLines || text.count >= Self.maxBytes }
+    var isFull: Bool { sealedSize >= Self.maxSize }
 
-    mutating func append(_ entry: LogEntry) {
-        writer.reset()
-        switch entry.content {
-        case .message(let message, let data):
-            text += message.utf8
-            writer.object(data)
-        case .request(let request):
-            request.writeMessage(into: &text)
-            request.writeData(into: &writer)
-        }
-        let messageEnd = text.count
-        writer.withBytes { text.append(contentsOf: $0) }
-        lines.append(
-            Line(
-                milliseconds: entry.milliseconds, level: Int32(entry.level.rawValue), messageEnd: Int32(messageEnd),
-                dataEnd: Int32(text.count)))
+    /// - Returns: whether a block became complete by it.
+    mutating func append(_ entry: LogEntry) -> Bool {
+        open.append(entry)
+        return sealIfFull()
     }
 
-    /// Calls the body with each line and its texts.
-    func forEach(
-        _ body: (Line, _ message: UnsafeBufferPointer<UInt8>, _ data: UnsafeBufferPointer<UInt8>) throws -> Void
-    ) rethrows {
-        try text.withUnsafeBufferPointer { text in
-            var start = 0
-            for line in lines {
-                let messageEnd = Int(line.messageEnd)
-                let end = Int(line.dataEnd)
-                try body(
-                    line, UnsafeBufferPointer(rebasing: text[start..<messageEnd]),
-                    UnsafeBufferPointer(rebasing: text[messageEnd..<end]))
-                start = end
-            }
-        }
+    /// - Returns: whether a block became complete by it.
+    mutating func append(_ request: borrowing RequestLog) -> Bool {
+        open.append(request)
+        return sealIfFull()
     }
 
-    /// Forgets the lines and keeps the memory of a usual amount.
-    mutating func clear() {
-        lines.removeAll(keepingCapacity: lines.capacity <= 4096)
-        text.removeAll(keepingCapacity: text.capacity <= 2 << 20)
+    private mutating func sealIfFull() -> Bool {
+        guard open.isFull else { return false }
+        seal()
+        return true
+    }
+
+    /// Completes the block that is being filled, unless nothing is in it.
+    mutating func seal() {
+        guard !open.isEmpty else { return }
+        sealedSize += open.size
+        position += open.size
+        sealed.append(open)
+        open = spare ?? LogBlock()
+        spare = nil
+    }
+
+    /// Takes the oldest of the complete blocks.
+    mutating func takeFirst() -> LogBlock? {
+        guard !sealed.isEmpty else { return nil }
+        let block = sealed.removeFirst()
+        sealedSize -= block.size
+        return block
+    }
+
+    /// Gives back what `takeFirst` took.
+    mutating func putBack(_ block: LogBlock) {
+        sealedSize += block.size
+        sealed.insert(block, at: 0)
+    }
+
+    /// Keeps the memory of a block for another.
+    mutating func reuse(_ block: inout LogBlock) {
+        guard spare == nil, block.size <= 2 * LogBlock.fullSize else { return }
+        block.reset()
+        spare = block
+    }
+
+    /// Forgets all lines.
+    /// - Returns: the bytes of those blocks that were complete.
+    mutating func clear() -> Int {
+        defer {
+            sealed = []
+            sealedSize = 0
+            open.reset()
+        }
+        return sealedSize
     }
 }

@@ -34,39 +34,45 @@ package final class LogPrinter: Sendable {
     }
 
     package func print(_ entry: LogEntry) {
+        let (title, style) = title(entry.level)
+        var text = title + styled(Self.visible(entry.message), style == .grey ? .white : style) + "\n"
+        if !entry.data.isEmpty {
+            text += styled("└─ " + Self.visible(JSON.object(entry.data).serialized()), .grey) + "\n"
+        }
+        write(text)
+    }
+
+    package func print(_ request: borrowing RequestLog) {
+        let (title, style) = title(request.level)
+        let message = "\(request.method) \(Self.short(String(decoding: request.url, as: UTF8.self)))"
+        var text = title + styled(Self.visible(message), style)
+        text += styled(" \(request.status) \(Self.milliseconds(request.duration))", .grey) + "\n"
+        var indent = ""
+        let (error, details) = (request.error, request.details)
+        for words in [error, details] {
+            guard let words else { continue }
+            text += styled(indent + "└─ " + Self.visible(words), .brightRed) + "\n"
+            indent += "   "
+        }
+        write(text)
+    }
+
+    private func title(_ level: LogEntry.Level) -> (String, Style) {
         let (name, style): (String, Style) =
-            switch entry.level {
+            switch level {
             case .debug: ("DEBUG", .grey)
             case .info: ("INFO", .white)
             case .warn: ("WARN", .yellow)
             case .error: ("ERROR", .red)
             }
-        var text = styled(name + " ", style, bold: true)
-        switch entry.content {
-        case .message(let message, let data):
-            text += styled(Self.visible(message), style == .grey ? .white : style) + "\n"
-            if !data.isEmpty {
-                text += styled("└─ " + Self.visible(JSON.object(data).serialized()), .grey) + "\n"
-            }
-        case .request(let request):
-            var message: [UInt8] = []
-            request.writeMessage(into: &message)
-            text += styled(Self.visible(String(decoding: message, as: UTF8.self)), style)
-            text += styled(" \(request.status) \(Self.milliseconds(request.duration))", .grey) + "\n"
-            var indent = ""
-            for words in [request.error, request.details.map { $0.stringValue ?? $0.serialized() }] {
-                guard let words else { continue }
-                text += styled(indent + "└─ " + Self.visible(words), .brightRed) + "\n"
-                indent += "   "
-            }
-        }
-        write(text)
+        return (styled(name + " ", style, bold: true), style)
     }
+
+    private static func short(_ text: String) -> String { text.utf8.count > 4000 ? text.prefix(4000) + "…" : text }
 
     /// A statement that has run, with its values.
     package func print(sql: String, nanoseconds: UInt64) {
-        let shown = sql.utf8.count > 4000 ? sql.prefix(4000) + "…" : sql[...]
-        write(styled("[\(Self.milliseconds(nanoseconds))] \(Self.visible(String(shown)))", .grey) + "\n")
+        write(styled("[\(Self.milliseconds(nanoseconds))] \(Self.visible(Self.short(sql)))", .grey) + "\n")
     }
 
     private static func milliseconds(_ nanoseconds: UInt64) -> String {

@@ -6,7 +6,9 @@ extension FieldResolver {
     mutating func condition(for node: FilterExpression.Node) throws(QueryError) -> Condition {
         switch node {
         case .comparison(let left, let sign, let right):
-            return try compare(try operand(left, "left"), sign, try operand(right, "right"))
+            let (left, right) = Self.asTypesWant(
+                try operand(left, "left"), sign.comparison, try operand(right, "right"))
+            return try compare(left, sign, right)
         case .all(let nodes):
             return .all(try conditions(nodes))
         case .any(let nodes):
@@ -111,9 +113,14 @@ extension FieldResolver {
         }
         var one = Condition.Traits()
         var all = Condition.Traits()
-        if rejectsNull { one.members = (way.exists({ joins.newAlias() }, test), cost) }
+        let isEquality = isFilled && (comparison == .equal || comparison == .notEqual)
+        /// - Parameter fails: whether a member is looked for that fails the comparison.
+        func member(fails: Bool) -> RelationRoute.Member? {
+            isEquality ? .init(value: other.sql, isNegated: (comparison == .notEqual) != fails) : nil
+        }
+        if rejectsNull { one.members = (way.exists({ joins.newAlias() }, member: member(fails: false), test), cost) }
         if toleratesNull, path.values != nil {
-            let failing = way.exists({ joins.newAlias() }) { "NOT (\(test($0)))" }
+            let failing = way.exists({ joins.newAlias() }, member: member(fails: true)) { "NOT (\(test($0)))" }
             // A NULL among the members leaves the question open, which is no failure.
             all.members = ("(\(failing)) IS NOT TRUE", cost)
         }
@@ -168,7 +175,7 @@ extension FieldResolver {
                 right.hasParameters
                     ? isStrict && right.values != nil ? right.sql : right.sql.asPattern
                     : "('%' || \(right.sql) || '%')",
-                isNegated: comparison == .notLike)
+                isNegated: comparison == .notLike, hasIndex: left.hasIndexForPatterns)
         case .less: "\(left.sql) < \(right.sql)"
         case .lessOrEqual: "\(left.sql) <= \(right.sql)"
         case .greater: "\(left.sql) > \(right.sql)"

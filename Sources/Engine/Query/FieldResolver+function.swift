@@ -72,6 +72,8 @@ extension FieldResolver {
         }
     }
 
+    /// What the arguments need comes with the result. The condition of an argument does not, as in PocketBase: only e-mail
+    /// addresses have one, and no function makes anything but NULL of them.
     private func merge(_ operands: [Operand], into result: Operand) -> Operand {
         var result = result
         var hasEmpty = false
@@ -80,9 +82,6 @@ extension FieldResolver {
             result.joins.formUnion(operand.joins)
             if operand.hasParameters { result.hasParameters = true }
             if operand.isRequestList { result.isRequestList = true }
-            if let condition = operand.condition {
-                result.condition = result.condition.map { "\($0) AND \(condition)" } ?? condition
-            }
         }
         if result.hasParameters, !hasEmpty { result.knowledge = .filledParameter }
         return result

@@ -68,10 +68,9 @@ extension FieldResolver {
             path.many.join(many, table, on: "\(name: many).\"id\" = \(manyColumn)")
         }
         try checkAccess(to: target, join: join)
-        let isArray = field.shape.isMultiple && !path.collection.isView
         path.route?.add(
             field.shape.isMultiple
-                ? .members(column: .init(name: field.name, isArray: isArray), table: target.name)
+                ? .members(column: field.name, table: target.name)
                 : .single(column: field.name, table: target.name),
             rows: rows?(target))
         path.collection = target
@@ -125,7 +124,7 @@ extension FieldResolver {
             many, "\(name: collection.name)", on: condition(many, path.many.alias, joins.newAlias()))
         path.route?.add(
             isMultiple
-                ? .backMembers(column: .init(name: field.name, isArray: !collection.isView), table: collection.name)
+                ? .backMembers(column: field.name, table: collection.name)
                 : .back(column: field.name, table: collection.name),
             rows: rows?(collection))
         path.collection = collection
@@ -152,7 +151,10 @@ extension FieldResolver {
     private func resolveJSON(
         _ field: Field, _ keys: ArraySlice<String>, _ path: RecordPath
     ) throws(QueryError) -> Operand {
-        let clean = keys.map { key in String(decoding: key.utf8.filter { $0 != UInt8(ascii: ":") }, as: UTF8.self) }
+        var parts = keys.map { key in String(decoding: key.utf8.filter { $0 != UInt8(ascii: ":") }, as: UTF8.self) }
+        // As in PocketBase, a first key that is empty stands for nothing before a position, and alone for the document.
+        if parts.first == "", parts.count == 1 || Int(parts[1]) != nil { parts.removeFirst() }
+        let clean = parts
         guard clean.allSatisfy({ !$0.isEmpty }) else { throw QueryError("empty part in the path of \(field.name)") }
         let column: SQLText = "\(name: alias(of: path)).\(name: field.name)"
         var operand = Operand(SQLiteDialect.extract(column, path: clean))
@@ -180,6 +182,17 @@ extension FieldResolver {
         var operand = Operand(column)
         operand.joins = path.join.map { [$0] } ?? []
 
+        let query = field.instance.query
+        if let query, !fields.contains(where: { $0 === query }) { fields.append(query) }
+        if modifier == .length, let query, query.counts {
+            let form = field.shape.form
+            operand.sql = SQLiteDialect.count(of: column, query, form)
+            operand.values = path.many.values(SQLiteDialect.count(of: manyColumn, query, form))
+            operand.route = path.route.map { route in
+                (route, { SQLiteDialect.count(of: "\(name: $0).\(name: name)", query, form) })
+            }
+            return operand
+        }
         if modifier == .length, field.isListLike {
             operand.sql = SQLiteDialect.count(of: column)
             operand.values = path.many.values(SQLiteDialect.count(of: manyColumn))
@@ -202,13 +215,19 @@ extension FieldResolver {
             operand.values = many.values("\(name: alias).\"value\"")
             operand.isNullWithoutRow = true
             if var route = path.route {
-                let isArray = field.shape.isMultiple && !path.collection.isView && !path.isDraft
-                route.add(.each(column: .init(name: name, isArray: isArray)), rows: 0)
+                route.add(.each(column: name), rows: 0)
                 operand.route = (route, { "\(name: $0).\"value\"" })
             }
+            operand.queried = query.map { QueriedField($0, type: field.typeID, form: .text, operand) }
             return operand
         }
 
+        if let query, modifier == nil {
+            var stored = operand
+            stored.values = path.many.values(manyColumn)
+            stored.route = path.route.map { route in (route, { "\(name: $0).\(name: name)" }) }
+            operand.queried = QueriedField(query, type: field.typeID, form: field.shape.form, stored)
+        }
         var manyValue = manyColumn
         operand.isText = field.hasTextColumn && !path.isDraft
         operand.isKey = name == "id" && path.join == nil && !path.collection.isView
@@ -226,6 +245,7 @@ extension FieldResolver {
         operand.values = path.many.values(manyValue)
         operand.isNullWithoutRow = true
         operand.ownColumn = path.join == nil && modifier == nil ? name : nil
+        operand.hasIndexForPatterns = modifier == nil && path.collection.hasIndexWithoutCase(on: name)
         let isFreeJSON = field.isFreeJSON
         operand.route = path.route.map { route in
             let value: @Sendable (String) -> SQLText = { alias in

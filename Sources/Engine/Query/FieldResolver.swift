@@ -20,6 +20,8 @@ struct FieldResolver {
 
     var joins = JoinSet()
     private(set) var guards: [PlanGuard] = []
+    /// The fields of plugins' types that have a say in how they are compared.
+    var fields: [any FieldQuery] = []
 
     init(schema: Schema, request: RequestInfo, base: Collection, isDraft: Bool = false, allowsHidden: Bool) {
         self.schema = schema
@@ -43,11 +45,13 @@ struct FieldResolver {
         rows = outer.rows
         joins = outer.joins
         guards = outer.guards
+        fields = outer.fields
     }
 
     mutating func absorb(_ inner: FieldResolver) {
         joins = inner.joins
         guards = inner.guards
+        fields = inner.fields
     }
 
     mutating func require(_ condition: PlanGuard) {

@@ -103,4 +103,26 @@ package struct FilterExpression: Sendable, Hashable {
     }
 
     init(root: Node) { self.root = root }
+
+    /// All names in it, each as often as it occurs.
+    package var identifiers: [String] { root.identifiers }
+}
+
+extension FilterExpression.Node {
+    fileprivate var identifiers: [String] {
+        switch self {
+        case .comparison(let left, _, let right): left.identifiers + right.identifiers
+        case .all(let nodes), .any(let nodes): nodes.flatMap(\.identifiers)
+        }
+    }
+}
+
+extension FilterOperand {
+    fileprivate var identifiers: [String] {
+        switch self {
+        case .identifier(let name): [name]
+        case .function(_, let arguments): arguments.flatMap(\.identifiers)
+        case .text, .number, .literal: []
+        }
+    }
 }

@@ -19,6 +19,15 @@ package enum FilterMacro: String, Sendable, Equatable {
     case yearStart = "@yearStart"
     case yearEnd = "@yearEnd"
 
+    /// Whether the value is another one within a second.
+    var isOfTheMoment: Bool {
+        switch self {
+        case .now, .yesterday, .tomorrow, .second: true
+        case .minute, .hour, .day, .month, .weekday, .year: false
+        case .todayStart, .todayEnd, .monthStart, .monthEnd, .yearStart, .yearEnd: false
+        }
+    }
+
     /// The macro's value at a time.
     /// - Parameter milliseconds: since 1970, UTC.
     package func value(at milliseconds: Int64) -> SQLValue {

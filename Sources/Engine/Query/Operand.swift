@@ -37,6 +37,10 @@ struct Operand {
     var isNullWithoutRow = false
     /// The column of the query's own table that it is.
     var ownColumn: String?
+    /// The field, when its type has a say in how it is compared.
+    var queried: QueriedField?
+    /// Whether an index of the column may serve a pattern.
+    var hasIndexForPatterns = false
     /// A further condition on the row that the operand is taken from.
     var condition: SQLText?
     /// Whether it can stand in a comparison only, not on the right of a LIKE, and not be sorted by.

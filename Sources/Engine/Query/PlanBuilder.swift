@@ -40,7 +40,9 @@ struct PlanBuilder {
             joins: resolver.joins, conditions: conditions, sorts: sorts, rows: knowsSizes ? rows?(collection) : nil)
         // Tables grow: a plan that was made for their sizes is made again now and then.
         if knowsSizes, !resolver.joins.joins.isEmpty { resolver.require(.until(PlanGuard.seconds + 60)) }
-        return assemble(planner, guards: resolver.guards)
+        var plan = assemble(planner, guards: resolver.guards)
+        plan.fields = resolver.fields
+        return plan
     }
 
     private func order(
@@ -52,7 +54,7 @@ struct PlanBuilder {
             guard !collection.isView else { throw QueryError("a view has no @rowid") }
             return ("\(SQLiteDialect.rowID(of: JoinSet.baseAlias))\(raw: direction)", [])
         }
-        let operand = try resolver.resolve(key.name)
+        let operand = try resolver.resolve(key.name).keyed(for: .order)
         guard !operand.hasParameters, !operand.sql.text.utf8.contains(UInt8(ascii: "?")) else {
             throw QueryError("cannot sort by \(key.name)")
         }
@@ -74,31 +76,23 @@ struct PlanBuilder {
             key.columns == .id
             ? id : collection.fields.map { "\(name: base).\(name: $0.name)" as SQLText }.joined(separator: ", ")
         let table: SQLText = "\(name: collection.name) \(name: base)"
-        let distinct: SQLText = parts.isDistinct ? "DISTINCT " : ""
         let conditions = parts.conditions.joined(separator: " AND ")
         /// The conditions after another one.
         let rest: SQLText = parts.conditions.isEmpty ? "" : " AND \(conditions)"
         let from: SQLText = "FROM \(table)\(parts.joins)"
         var sql: SQLText
-        var whole: SQLText?
+        var sorted: SQLText?
+        var whole: (sql: SQLText, sorted: SQLText?)?
         var count: SQLText?
         switch key.kind {
         case .list:
-            var tail: SQLText = ""
-            if !planner.sorts.isEmpty {
-                tail += " ORDER BY \(planner.sorts.map(\.sql).joined(separator: ", "))"
-            } else if !planner.joins.joins.isEmpty, !collection.isView {
-                // PocketBase removes the duplicates of its joins along the primary key, and so answers in its order.
-                tail += " ORDER BY \(id)"
-            }
-            tail += " LIMIT \(.extra(0)) OFFSET \(.extra(1))"
-            sql = "SELECT \(distinct)\(columns) \(from)\(parts.filter)\(tail)"
+            sql = page(planner, parts, columns)
+            sorted = sortedPage(planner, parts, columns)
             // A page that is counted too goes over all rows anyway.
             let largestSet = planner.largestSet(forAllRows: true)
             let all = planner.plan(withSorts: true, largestSet: largestSet)
             if all.conditions != parts.conditions {
-                let distinct: SQLText = all.isDistinct ? "DISTINCT " : ""
-                whole = "SELECT \(distinct)\(columns) FROM \(table)\(all.joins)\(all.filter)\(tail)"
+                whole = (page(planner, all, columns), sortedPage(planner, all, columns))
             }
             let counted = planner.plan(withSorts: false, largestSet: largestSet)
             // Only a view may return a record twice.
@@ -110,7 +104,7 @@ struct PlanBuilder {
             // The ids first: left to itself, SQLite reads the whole table where its statistics say that it is small.
             let ids: SQLText = "\(SQLiteDialect.members(of: .extra(0))) \"@ids\""
             sql = """
-                SELECT \(distinct)\(columns) FROM \(ids) CROSS JOIN \(table)\(parts.joins) \
+                SELECT \(parts.isDistinct ? "DISTINCT " : "")\(columns) FROM \(ids) CROSS JOIN \(table)\(parts.joins) \
                 WHERE \(id) = \"@ids\".\"value\"\(rest)
                 """
         case .matches:
@@ -125,8 +119,50 @@ struct PlanBuilder {
                 """
         }
         return SelectPlan(
-            sql: sql.text, parameters: sql.parameters, whole: whole.map { ($0.text, $0.parameters) },
+            sql: sql.text, parameters: sql.parameters, sortedSQL: sorted?.text,
+            whole: whole.map { .init(sql: $0.sql.text, sortedSQL: $0.sorted?.text, parameters: $0.sql.parameters) },
             hasConditions: !parts.conditions.isEmpty, countSQL: count?.text,
-            countParameters: count?.parameters ?? [], guards: guards)
+            countParameters: count?.parameters ?? [], rowsSQL: sorted.map { _ in rows(columns) },
+            isSteady: key.kind == .list && sql.isSteady(in: schema), guards: guards)
+    }
+
+    private func page(_ planner: QueryPlanner, _ parts: QueryPlanner.Parts, _ columns: SQLText) -> SQLText {
+        let base = JoinSet.baseAlias
+        var tail: SQLText = ""
+        if !planner.sorts.isEmpty {
+            tail += " ORDER BY \(planner.sorts.map(\.sql).joined(separator: ", "))"
+        } else if !planner.joins.joins.isEmpty, !collection.isView {
+            // PocketBase removes the duplicates of its joins along the primary key, and so answers in its order.
+            tail += " ORDER BY \(name: base).\"id\""
+        }
+        return """
+            SELECT \(parts.isDistinct ? "DISTINCT " : "")\(columns) FROM \(name: collection.name) \(name: base)\
+            \(parts.joins)\(parts.filter)\(tail) LIMIT \(.extra(0)) OFFSET \(.extra(1))
+            """
+    }
+
+    /// The page where no index has its order. Has the parameters of `page`, in the same order.
+    private func sortedPage(_ planner: QueryPlanner, _ parts: QueryPlanner.Parts, _ columns: SQLText) -> SQLText? {
+        guard !planner.sorts.isEmpty, !parts.isDistinct, !collection.isView else { return nil }
+        let base = JoinSet.baseAlias
+        let table: SQLText = "\(name: collection.name) \(name: base)"
+        // The keys of each row are made before it is known whether the row comes onto the page. As the first of them, the
+        // counter also keeps SQLite from an index that would end the search early.
+        let keys = (parts.conditions.isEmpty ? [] : [SQLText(raw: SQLiteDialect.counted)]) + planner.sorts.map(\.sql)
+        return """
+            SELECT \(columns), "@rows"."@row" FROM (SELECT \(SQLiteDialect.rowID(of: base)) AS "@row" FROM \(table)\(parts.joins)\
+            \(parts.filter) ORDER BY \(keys.joined(separator: ", ")) LIMIT \(.extra(0)) OFFSET \(.extra(1))) "@rows" \
+            CROSS JOIN \(table) ON \(SQLiteDialect.rowID(of: base)) = "@rows"."@row"
+            """
+    }
+
+    /// The records of known row numbers, in their order.
+    private func rows(_ columns: SQLText) -> String {
+        let base = JoinSet.baseAlias
+        let text: SQLText = """
+            SELECT \(columns) FROM json_each(?) "@rows" CROSS JOIN \(name: collection.name) \(name: base) \
+            ON \(SQLiteDialect.rowID(of: base)) = "@rows"."value"
+            """
+        return text.text
     }
 }

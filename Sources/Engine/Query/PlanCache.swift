@@ -36,6 +36,9 @@ package final class PlanCache: Sendable {
         var old: [Key: [SelectPlan]] = [:]
     }
 
+    /// What the plans have found.
+    let found = FoundCache()
+
     private let state = Mutex(State())
     private let hits = Atomic<UInt64>(0)
     private let misses = Atomic<UInt64>(0)

@@ -6,24 +6,13 @@ struct RelationRoute {
         /// To the record whose id is in a column.
         case single(column: String, table: String)
         /// To the records whose ids are in a column's list.
-        case members(column: SQLColumn, table: String)
+        case members(column: String, table: String)
         /// To the records whose column names this one.
         case back(column: String, table: String)
         /// To the records whose list names this one.
-        case backMembers(column: SQLColumn, table: String)
+        case backMembers(column: String, table: String)
         /// To the members of a column's list, the last step.
-        case each(column: SQLColumn)
-    }
-
-    /// A column with a list, and whether it is known to hold an array and nothing else.
-    struct SQLColumn {
-        var name: String
-        var isArray: Bool
-
-        func members(of alias: String) -> SQLText {
-            let column: SQLText = "\(name: alias).\(name: name)"
-            return isArray ? SQLiteDialect.arrayMembers(of: column) : SQLiteDialect.members(of: column)
-        }
+        case each(column: String)
     }
 
     /// The alias of the row that it starts from.
@@ -40,46 +29,62 @@ struct RelationRoute {
     /// That one of the values meets a test. A row that leads nowhere does not.
     /// - Parameters:
     ///   - newAlias: makes names that no other table of the query has.
+    ///   - member: what the test is for members that are texts, where it asks no more than that.
     ///   - test: a test of the last row, given its alias.
-    func exists(_ newAlias: () -> String, _ test: (String) -> SQLText) -> SQLText {
-        Self.exists(steps[...], from: start, newAlias, test)
+    func exists(_ newAlias: () -> String, member: Member? = nil, _ test: (String) -> SQLText) -> SQLText {
+        Self.exists(steps[...], from: start, newAlias, member, test)
+    }
+
+    /// That a member is equal to a value, or is another.
+    struct Member {
+        var value: SQLText
+        var isNegated: Bool
+    }
+
+    private static func list(of column: String, _ alias: String) -> SQLText {
+        SQLiteDialect.members(of: "\(name: alias).\(name: column)")
     }
 
     private static func exists(
-        _ steps: ArraySlice<Step>, from alias: String, _ newAlias: () -> String, _ test: (String) -> SQLText
+        _ steps: ArraySlice<Step>, from alias: String, _ newAlias: () -> String, _ member: Member?,
+        _ test: (String) -> SQLText
     ) -> SQLText {
         guard let step = steps.first else { return test(alias) }
         let next = newAlias()
         let rest = steps.dropFirst()
         switch step {
         case .single(let column, let table):
-            let inner = exists(rest, from: next, newAlias, test)
+            let inner = exists(rest, from: next, newAlias, member, test)
             return """
                 \(name: alias).\(name: column) IN (SELECT \(name: next).\"id\" FROM \(name: table) \(name: next) \
                 WHERE \(inner))
                 """
         case .members(let column, let table):
             let members = newAlias()
-            let inner = exists(rest, from: next, newAlias, test)
+            let inner = exists(rest, from: next, newAlias, member, test)
             return """
-                EXISTS (SELECT 1 FROM \(column.members(of: alias)) \(name: members) WHERE \(name: members).\"value\" \
+                EXISTS (SELECT 1 FROM \(list(of: column, alias)) \(name: members) WHERE \(name: members).\"value\" \
                 IN (SELECT \(name: next).\"id\" FROM \(name: table) \(name: next) WHERE \(inner)))
                 """
         case .back(let column, let table):
-            let inner = exists(rest, from: next, newAlias, test)
+            let inner = exists(rest, from: next, newAlias, member, test)
             return """
                 \(name: alias).\"id\" IN (SELECT \(name: next).\(name: column) FROM \(name: table) \(name: next) \
                 WHERE \(inner))
                 """
         case .backMembers(let column, let table):
             let members = newAlias()
-            let inner = exists(rest, from: next, newAlias, test)
+            let inner = exists(rest, from: next, newAlias, member, test)
             return """
                 \(name: alias).\"id\" IN (SELECT \(name: members).\"value\" FROM \(name: table) \(name: next), \
-                \(column.members(of: next)) \(name: members) WHERE \(inner))
+                \(list(of: column, next)) \(name: members) WHERE \(inner))
                 """
         case .each(let column):
-            return "EXISTS (SELECT 1 FROM \(column.members(of: alias)) \(name: next) WHERE \(test(next)))"
+            let plain: SQLText =
+                "EXISTS (SELECT 1 FROM \(list(of: column, alias)) \(name: next) WHERE \(test(next)))"
+            guard let member else { return plain }
+            return SQLiteDialect.hasMember(
+                "\(name: alias).\(name: column)", equalTo: member.value, isNegated: member.isNegated, otherwise: plain)
         }
     }
 }
@@ -88,5 +93,13 @@ extension Collection {
     /// Whether an index begins with a column.
     func hasIndex(on column: String) -> Bool {
         indexes.contains { IndexDefinition($0).columns.first?.name.lowercased() == column.lowercased() }
+    }
+
+    /// Whether an index begins with a column whatever the case of its letters.
+    func hasIndexWithoutCase(on column: String) -> Bool {
+        indexes.contains { index in
+            guard let first = IndexDefinition(index).columns.first else { return false }
+            return first.name.lowercased() == column.lowercased() && first.collation.lowercased() == "nocase"
+        }
     }
 }

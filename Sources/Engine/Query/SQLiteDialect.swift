@@ -25,17 +25,7 @@ enum SQLiteDialect {
     }
 
     /// A table of one column `value` with the members of a column's array, or the column itself when it holds none.
-    static func members(of column: SQLText) -> SQLText {
-        """
-        json_each(CASE WHEN iif(json_valid(\(column)), json_type(\(column)) = 'array', FALSE) \
-        THEN \(column) ELSE json_array(\(column)) END)
-        """
-    }
-
-    /// The same of a column that holds an array in all rows that we or PocketBase wrote: one look instead of two parses.
-    static func arrayMembers(of column: SQLText) -> SQLText {
-        "json_each(CASE WHEN \(column) GLOB '[[]*' THEN \(column) ELSE json_array(\(column)) END)"
-    }
+    static func members(of column: SQLText) -> SQLText { "roost_each(\(column))" }
 
     /// A table of one column `value` with the members of an array given as JSON text.
     static func members(of parameter: PlanParameter) -> SQLText { "json_each(\(parameter))" }
@@ -68,11 +58,48 @@ enum SQLiteDialect {
             """
     }
 
+    /// What a field of a plugin's type is compared with, in the stored form; see ``FieldQueries``.
+    static func cast(_ value: SQLText, for field: any FieldQuery, otherwise failure: CastFailure) -> SQLText {
+        "roost_field_cast(\(raw: String(field.queryID)), \(raw: String(failure.rawValue)), \(value))"
+    }
+
+    /// What becomes of a value that makes no sense for the type that it is compared with.
+    enum CastFailure: Int64 {
+        /// The statement fails.
+        case error = 0
+        case null = 1
+        /// It stays as it is.
+        case unchanged = 2
+    }
+
+    /// What a stored value of such a field is compared by.
+    static func key(of value: SQLText, _ field: any FieldQuery, _ form: FieldShape.Form) -> SQLText {
+        "roost_field_key(\(raw: String(field.queryID)), \(raw: String(form.rawValue)), \(value))"
+    }
+
+    /// What `:length` of such a field is.
+    static func count(of value: SQLText, _ field: any FieldQuery, _ form: FieldShape.Form) -> SQLText {
+        "roost_field_count(\(raw: String(field.queryID)), \(raw: String(form.rawValue)), \(value))"
+    }
+
     static func lower(_ value: SQLText) -> SQLText { "LOWER(\(value))" }
 
-    static func like(_ left: SQLText, _ pattern: SQLText, isNegated: Bool) -> SQLText {
-        "\(left)\(raw: isNegated ? " NOT" : "") LIKE \(pattern) ESCAPE '\\'"
+    /// - Parameter hasIndex: whether an index may serve a pattern, which it can for SQLite's own operator alone.
+    static func like(_ left: SQLText, _ pattern: SQLText, isNegated: Bool, hasIndex: Bool = false) -> SQLText {
+        if hasIndex { return "\(left)\(raw: isNegated ? " NOT" : "") LIKE \(pattern) ESCAPE '\\'" }
+        return "\(raw: isNegated ? "NOT " : "")roost_like(\(left), \(pattern))"
     }
+
+    /// Whether a column's array has a member that is equal to a text, or one that is another.
+    /// - Parameter otherwise: the same for what is no array of plain texts.
+    static func hasMember(
+        _ column: SQLText, equalTo value: SQLText, isNegated: Bool, otherwise: SQLText
+    ) -> SQLText {
+        "ifnull(roost_members(\(column), \(value)) & \(raw: isNegated ? "2" : "1"), \(otherwise))"
+    }
+
+    /// 0 for each row that comes so far.
+    static let counted = "roost_counted()"
 
     /// Equality that takes NULL for a value.
     static func same(_ left: SQLText, _ right: SQLText, isNegated: Bool) -> SQLText {

@@ -7,16 +7,38 @@ package struct SelectPlan: Sendable {
     package let sql: String
     /// The values of the `?`s of `sql`, in order.
     package let parameters: [PlanParameter]
+    /// The same page where all rows that meet the conditions must be sorted for it: their keys alone are, and only the
+    /// page's records are read in full. After a record's columns comes its row number. With conditions,
+    /// `Connection.counted` tells then how many met them.
+    package let sortedSQL: String?
     /// The same page for who also counts all rows, where that is better asked otherwise.
-    package let whole: (sql: String, parameters: [PlanParameter])?
+    let whole: Page?
     /// Whether not all rows are let through.
     package let hasConditions: Bool
     /// The query for the number of all rows, where there is one.
     package let countSQL: String?
     package let countParameters: [PlanParameter]
+    /// The records of known row numbers, in their order; the one parameter is a JSON array of them.
+    package let rowsSQL: String?
+    /// Whether what is found and counted stays the same as long as nothing is written.
+    package let isSteady: Bool
     let guards: [PlanGuard]
+    /// The fields that the SQL's functions are asked about, kept as long as it may run.
+    var fields: [any FieldQuery] = []
     /// The texts and numbers of the filter that the plan was asked for with.
     var literals: [SQLValue] = []
+
+    /// A page's statements, and the parameters of either.
+    package struct Page: Sendable {
+        package let sql: String
+        package let sortedSQL: String?
+        package let parameters: [PlanParameter]
+    }
+
+    /// - Parameter isCounted: whether all rows are counted too.
+    package func page(isCounted: Bool) -> Page {
+        (isCounted ? whole : nil) ?? Page(sql: sql, sortedSQL: sortedSQL, parameters: parameters)
+    }
 
     /// Whether the plan was made for requests like this one.
     package func fits(_ request: RequestInfo) -> Bool { guards.allSatisfy { $0.holds(for: request) } }
@@ -43,9 +65,11 @@ package struct SelectPlan: Sendable {
         try statement.bind(values(for: request, extra: extra))
     }
 
-    /// The values for the `?`s of `whole`.
-    package func wholeValues(for request: RequestInfo, extra: [SQLValue]) -> [SQLValue] {
-        values(whole?.parameters ?? parameters, request, extra, nil)
+    /// The values of a page's parameters.
+    package func values(
+        _ parameters: [PlanParameter], for request: RequestInfo, extra: [SQLValue]
+    ) -> [SQLValue] {
+        values(parameters, request, extra, nil)
     }
 
     private func values(

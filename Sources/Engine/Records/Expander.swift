@@ -108,7 +108,7 @@ package struct Expander {
         let column = SQLName.quote(field.name)
         let condition =
             field.shape.isMultiple
-            ? "EXISTS (SELECT 1 FROM \(SQLName.jsonEach(column)) AS je WHERE je.value = ?)" : "\(column) = ?"
+            ? "EXISTS (SELECT 1 FROM \(SQLName.members(of: column)) AS je WHERE je.value = ?)" : "\(column) = ?"
         let sql = "SELECT `id` FROM \(source.statements.table) WHERE \(condition) LIMIT \(Self.maxBackRelated)"
         var ids: [[String]] = []
         for record in records {

@@ -187,12 +187,13 @@ package struct RecordSaver {
     // MARK: - Deleting
 
     /// Deletes a record, empties or deletes what refers to it, and arranges what follows the commit.
+    /// - Parameter isCascade: it goes because another record did.
     /// - Throws: `ServiceError` when a required reference keeps it.
-    package func delete(_ record: Record, in transaction: Transaction) throws {
+    package func delete(_ record: Record, in transaction: Transaction, isCascade: Bool = false) throws {
         try hooks.trigger(.recordDelete, collection: record.collection, record: record, transaction: transaction) {
             try hooks.trigger(
                 .recordDeleteExecute, collection: record.collection, record: record, transaction: transaction
-            ) { try deleteRow(record, in: transaction) }
+            ) { try deleteRow(record, in: transaction, isCascade: isCascade) }
         }
         if hooks.has(.recordAfterDeleteSuccess, record.collection) {
             transaction.afterCommit {
@@ -201,7 +202,7 @@ package struct RecordSaver {
         }
     }
 
-    private func deleteRow(_ record: Record, in transaction: Transaction) throws {
+    private func deleteRow(_ record: Record, in transaction: Transaction, isCascade: Bool) throws {
         let connection = transaction.connection
         try refuseMissing(record.collection)
         if record.collection.isAuth { try AuthRecordRules.beforeDelete(record, transaction: transaction) }
@@ -217,7 +218,7 @@ package struct RecordSaver {
             for index in fields { try release(record, from: collection, field: index, in: transaction) }
         }
         try hooks.files?.didDelete(record, in: transaction)
-        try hooks.changes.post(.delete, record, transaction)
+        try hooks.changes.post(.delete, record, transaction, isCascade: isCascade)
         after(.afterDelete, .failedDelete, record, transaction)
     }
 
@@ -232,7 +233,7 @@ package struct RecordSaver {
         var sql = "SELECT \(collection.statements.columns) FROM \(collection.statements.table) WHERE "
         sql +=
             field.shape.isMultiple
-            ? "EXISTS (SELECT 1 FROM \(SQLName.jsonEach(column)) AS __je__ WHERE __je__.value = ?)" : "\(column) = ?"
+            ? "EXISTS (SELECT 1 FROM \(SQLName.members(of: column)) AS __je__ WHERE __je__.value = ?)" : "\(column) = ?"
         var arguments: [SQLValue] = [.text(record.id)]
         if collection.id == record.collection.id {
             sql += " AND \(collection.statements.table).`id` != ?"
@@ -243,7 +244,7 @@ package struct RecordSaver {
             if left.isEmpty && relation.cascadeDelete {
                 // A cascade may have reached it on another way already.
                 guard try transaction.connection.record(id: referring.id, in: collection) != nil else { continue }
-                try delete(referring, in: transaction)
+                try delete(referring, in: transaction, isCascade: true)
                 continue
             }
             if left.isEmpty && relation.isRequired {

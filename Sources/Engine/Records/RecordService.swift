@@ -31,114 +31,17 @@ package struct RecordService {
 
     /// Refuses what only superusers may do.
     /// - Returns: the expression to check, or nil when nothing is to be checked.
-    private func effective(_ rule: String?) throws -> String? {
+    func effective(_ rule: String?) throws -> String? {
         if info.isSuperuser { return nil }
         guard let rule else { throw ServiceError.forbidden("Only superusers can perform this action.") }
         return rule.isEmpty ? nil : rule
     }
 
-    private func refuseUnreadable(_ collection: Collection) throws {
+    func refuseUnreadable(_ collection: Collection) throws {
         if !info.isSuperuser { try saver.refuseMissing(collection) }
     }
 
     // MARK: - Reading
-
-    /// What a list asks for.
-    package struct ListOptions: Sendable {
-        package var page = 1
-        package var perPage = 30
-        package var skipTotal = false
-        package var filter = ""
-        package var sort = ""
-        package var expand = ""
-        package var fields = ""
-        package init() {}
-
-        package var offset: Int64 {
-            let (offset, overflow) = Int64(perPage).multipliedReportingOverflow(by: Int64(page - 1))
-            return overflow ? .max : offset
-        }
-
-        /// How many pages a number of rows makes; -1 when it was not counted.
-        package func pages(of total: Int) -> Int { total < 0 ? -1 : (total + perPage - 1) / perPage }
-    }
-
-    /// A page of records as the answer's JSON.
-    package func list(_ collection: Collection, _ options: ListOptions, on connection: Connection) throws -> [UInt8] {
-        let rule = try effective(collection.rules.list)
-        try refuseUnreadable(collection)
-        try RecordQuery.checkClientNames(filter: options.filter, sort: options.sort, request: info)
-        let plan = try RecordQuery.list(
-            collection, schema: schema, rule: rule, filter: options.filter, sort: options.sort,
-            allowsHidden: info.isSuperuser, request: info, cache: plans,
-            rows: { Self.rows(of: $0, on: connection) })
-        let asksTotal = !options.skipTotal && plan.countSQL != nil
-        // When the end of the list is in sight from the page, the page tells the total and nothing is counted. A view
-        // may have a record twice, of which a count knows and a page does not.
-        let canSeeEnd = asksTotal && !collection.isView
-        let limit = options.perPage + (canSeeEnd && plan.hasConditions ? min(2 * options.perPage, 100) : 0)
-        var writer = JSONWriter(capacity: 4096)
-        let isPlain =
-            options.expand.isEmpty && options.fields.isEmpty && !hooks.has(.recordEnrich, collection)
-            && !needsManageCheck(collection)
-        writer.beginObject()
-        writer.key(plain: "items")
-        var found = 0
-        try connection.withStatement(asksTotal ? plan.whole?.sql ?? plan.sql : plan.sql) { statement in
-            let extra: [SQLValue] = [.integer(Int64(limit)), .integer(options.offset)]
-            try statement.bind(
-                asksTotal ? plan.wholeValues(for: info, extra: extra) : plan.values(for: info, extra: extra))
-            if isPlain {
-                let own = info.auth.flatMap { $0.collection.id == collection.id ? $0.id : nil }
-                writer.beginArray()
-                while try statement.step() {
-                    found += 1
-                    if found > options.perPage { continue }
-                    RowReader.write(
-                        statement, collection, showsHidden: info.isSuperuser, revealsEmailOf: own, into: &writer)
-                }
-                writer.endArray()
-                return
-            }
-            var records: [Record] = []
-            while try statement.step() {
-                found += 1
-                if found <= options.perPage { records.append(RowReader.record(statement, collection)) }
-            }
-            try enrich(records, expand: options.expand, on: connection)
-            let picker = options.fields.isEmpty ? nil : try FieldPicker(options.fields)
-            writer.beginArray()
-            for record in records { try write(record, picker, into: &writer) }
-            writer.endArray()
-        }
-        var total = -1
-        if canSeeEnd, found < limit, found > 0 || options.offset == 0 {
-            total = Int(options.offset) + found
-        } else if asksTotal, let countSQL = plan.countSQL {
-            total = try connection.withStatement(countSQL) { statement in
-                try statement.bind(plan.countValues(for: info))
-                return try statement.step() ? Int(statement.int(0)) : 0
-            }
-        }
-        writer.key(plain: "page")
-        // What is picked from goes through JSON once more in PocketBase, where every number is a double.
-        if options.fields.isEmpty { writer.int(options.page) } else { writer.double(Double(options.page)) }
-        writer.key(plain: "perPage")
-        writer.int(options.perPage)
-        writer.key(plain: "totalItems")
-        writer.int(total)
-        writer.key(plain: "totalPages")
-        writer.int(options.pages(of: total))
-        writer.endObject()
-        return writer.bytes
-    }
-
-    /// How many rows a collection's table has, as far as its last row tells; nil for a view.
-    private static func rows(of collection: Collection, on connection: Connection) -> Int? {
-        guard !collection.isView else { return nil }
-        let name = collection.name.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"")
-        return (try? connection.scalar("SELECT MAX(_rowid_) FROM \"\(name)\"")).map { Int($0?.intValue ?? 0) }
-    }
 
     /// One record as the answer's JSON.
     /// - Throws: 404 when it is not there or the rule hides it.
@@ -263,7 +166,7 @@ package struct RecordService {
     }
 
     /// Whether a manage rule may reveal e-mail addresses of this collection's records to the requester.
-    private func needsManageCheck(_ collection: Collection) -> Bool {
+    func needsManageCheck(_ collection: Collection) -> Bool {
         guard collection.isAuth, !info.isSuperuser else { return false }
         return !(collection.options["manageRule"]?.stringValue ?? "").isEmpty
     }

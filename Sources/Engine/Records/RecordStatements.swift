@@ -21,8 +21,5 @@ package struct RecordStatements: Sendable {
 
 extension SQLName {
     /// A table-valued function over a column that may hold a JSON array or one plain value.
-    static func jsonEach(_ column: String) -> String {
-        "json_each(CASE WHEN iif(json_valid(\(column)), json_type(\(column))='array', FALSE) "
-            + "THEN \(column) ELSE json_array(\(column)) END)"
-    }
+    static func members(of column: String) -> String { "roost_each(\(column))" }
 }

@@ -85,8 +85,8 @@ package enum AuthOptions {
         return result
     }
 
-    /// Lays a request's options over existing ones. A provider that comes without its client secret keeps the one that
-    /// the provider of that name has, because secrets are never shown and so cannot be sent back.
+    /// Lays a request's options over existing ones. What a provider comes without, it keeps from the provider of that name
+    /// that was there: its client secret above all, which is never shown and so cannot be sent back.
     static func merge(_ body: JSONObject, over current: JSON) throws(OptionShape.WrongType) -> JSON {
         var merged = try shape.merging(.object(body), over: current)
         if let sent = body["authMethods"] {
@@ -97,10 +97,18 @@ package enum AuthOptions {
             var providers = merged.at("oauth2", "providers")?.arrayValue
         else { return merged }
         let known = current.at("oauth2", "providers")?.arrayValue ?? []
-        for index in providers.indices where sent[index].at("clientSecret") == nil {
+        for index in providers.indices {
             let name = providers[index].at("name")
-            guard let old = known.first(where: { $0.at("name") == name })?.at("clientSecret") else { continue }
-            providers[index] = providers[index].setting(["clientSecret"], old)
+            guard let old = known.first(where: { $0.at("name") == name })?.objectValue else { continue }
+            for (key, value) in old {
+                if let given = sent[index].at(key) {
+                    guard key == "extra", let more = given.objectValue, var extra = value.objectValue else { continue }
+                    for (key, value) in more { extra[key] = value }
+                    providers[index] = providers[index].setting([key], .object(extra))
+                } else {
+                    providers[index] = providers[index].setting([key], value)
+                }
+            }
         }
         merged = merged.setting(["oauth2", "providers"], .array(providers))
         return merged

@@ -162,13 +162,23 @@ package final class ConditionBox: @unchecked Sendable {
     /// - Parameter seconds: how long at most; nil waits for ever.
     /// - Returns: true when the time was over first.
     package func wait(seconds: Int? = nil, until ready: () -> Bool) -> Bool {
+        wait(milliseconds: seconds.map { $0 * 1000 }, until: ready)
+    }
+
+    /// The same with milliseconds.
+    package func wait(milliseconds: Int?, until ready: () -> Bool) -> Bool {
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }
         var deadline = timespec()
         clock_gettime(CLOCK_REALTIME, &deadline)
-        deadline.tv_sec += seconds ?? 0
+        deadline.tv_sec += (milliseconds ?? 0) / 1000
+        deadline.tv_nsec += (milliseconds ?? 0) % 1000 * 1_000_000
+        if deadline.tv_nsec >= 1_000_000_000 {
+            deadline.tv_sec += 1
+            deadline.tv_nsec -= 1_000_000_000
+        }
         while !ready() {
-            if seconds == nil {
+            if milliseconds == nil {
                 pthread_cond_wait(condition, mutex)
             } else if pthread_cond_timedwait(condition, mutex, &deadline) == ETIMEDOUT {
                 return !ready()

@@ -204,6 +204,21 @@ final class PluginCall: @unchecked Sendable {
         }
     }
 
+    /// Takes away what the plugin said, and what it would be answered with; nil when it said nothing.
+    func takeFailure() -> (code: String, error: ServiceError)? {
+        locked {
+            guard failure != nil || !fieldFailures.isEmpty, let error = error(ROOST_EFAILED) as? ServiceError else {
+                return nil
+            }
+            defer {
+                failure = nil
+                fieldFailures.removeAll()
+                hostError = nil
+            }
+            return (failure?.code ?? "", error)
+        }
+    }
+
     // Of an event's call, on its thread
 
     /// Takes the right to run the rest of the chain; it is there once.

@@ -8,18 +8,28 @@ enum Files {
 
     /// The whole of a file.
     static func read(_ path: String, limit: Int = .max) throws(PluginProblem) -> [UInt8] {
+        var bytes: [UInt8] = []
+        try readPieces(of: path) { piece throws(PluginProblem) in
+            bytes += piece
+            if bytes.count > limit { throw PluginProblem(.manifest, "\(path) is larger than \(limit) bytes.") }
+        }
+        return bytes
+    }
+
+    /// Calls `body` with a file's bytes, piece by piece.
+    private static func readPieces(
+        of path: String, _ body: (ArraySlice<UInt8>) throws(PluginProblem) -> Void
+    ) throws(PluginProblem) {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw PluginProblem(.manifest, "\(path) cannot be read: \(errorText()).") }
         defer { close(descriptor) }
-        var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 64 * 1024)
         while true {
             let count = Glibc.read(descriptor, &buffer, buffer.count)
             if count < 0, errno == EINTR { continue }
             guard count >= 0 else { throw PluginProblem(.manifest, "\(path) cannot be read: \(errorText()).") }
-            if count == 0 { return bytes }
-            bytes += buffer[..<count]
-            if bytes.count > limit { throw PluginProblem(.manifest, "\(path) is larger than \(limit) bytes.") }
+            if count == 0 { return }
+            try body(buffer[..<count])
         }
     }
 
@@ -126,16 +136,39 @@ enum Files {
 
     /// The SHA-256 of some bytes in hexadecimal digits.
     static func sha256(_ bytes: [UInt8]) -> String {
+        var hash = SHA256()
+        hash.add(bytes[...])
+        return hash.finish()
+    }
+
+    /// The SHA-256 of a file, which is never in memory as a whole.
+    static func sha256(of path: String) throws(PluginProblem) -> String {
+        var hash = SHA256()
+        try readPieces(of: path) { piece throws(PluginProblem) in hash.add(piece) }
+        return hash.finish()
+    }
+}
+
+/// A SHA-256 that is made piece by piece.
+private struct SHA256: ~Copyable {
+    private let context = EVP_MD_CTX_new()
+    private var isGood: Bool
+
+    init() { isGood = EVP_DigestInit_ex(context, EVP_sha256(), nil) == 1 }
+
+    deinit { EVP_MD_CTX_free(context) }
+
+    mutating func add(_ bytes: ArraySlice<UInt8>) {
+        let worked = bytes.withUnsafeBytes { EVP_DigestUpdate(context, $0.baseAddress, $0.count) }
+        if worked != 1 { isGood = false }
+    }
+
+    /// The digest in hexadecimal digits; empty, which no file has, when the library cannot make one.
+    consuming func finish() -> String {
         var digest = [UInt8](repeating: 0, count: 32)
         var length: UInt32 = 0
-        let worked = bytes.withUnsafeBytes {
-            EVP_Digest($0.baseAddress, $0.count, &digest, &length, EVP_sha256(), nil)
-        }
-        guard worked == 1, length == 32 else { return "" }
+        guard isGood, EVP_DigestFinal_ex(context, &digest, &length) == 1, length == 32 else { return "" }
         let digits = Array("0123456789abcdef".utf8)
-        var text: [UInt8] = []
-        text.reserveCapacity(64)
-        for byte in digest { text += [digits[Int(byte >> 4)], digits[Int(byte & 15)]] }
-        return String(decoding: text, as: UTF8.self)
+        return String(decoding: digest.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
     }
 }

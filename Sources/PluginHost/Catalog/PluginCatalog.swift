@@ -100,7 +100,7 @@ package struct PluginCatalog: Sendable {
         do {
             try FileTrust.check(candidate.libraryPath)
             for program in manifest.programs { try FileTrust.check("\(candidate.folder)/\(program)") }
-            candidate.libraryHash = Files.sha256(try Files.read(candidate.libraryPath))
+            candidate.libraryHash = try Files.sha256(of: candidate.libraryPath)
         } catch {
             return PluginProblem(error.kind, "\(id): \(error.message)")
         }

@@ -68,7 +68,7 @@ final class CheckChild {
         guard let manifest = candidate.manifest else { return }
 
         step("files")
-        candidate.libraryHash = Files.sha256(try Files.read(candidate.libraryPath))
+        candidate.libraryHash = try Files.sha256(of: candidate.libraryPath)
         if let hash = manifest.sha256, hash != candidate.libraryHash {
             find(.error, "The SHA-256 in plugin.json is not that of \(manifest.library).")
         }
@@ -113,6 +113,11 @@ final class CheckChild {
         for job in registrations.jobs {
             step("job \(job.id)")
             try? job.job.run()
+            takeRefusals()
+        }
+        for listener in registrations.alertListeners {
+            step("alert")
+            try? listener.tell(Alert(kind: "check", subject: "A check", details: "Nothing has happened."))
             takeRefusals()
         }
         if let identity = registrations.identity { check(identity, surroundings) }
@@ -249,6 +254,7 @@ final class CheckChild {
             for modifier in [FieldModifier.append, .prepend, .remove, .autogenerate] {
                 _ = instance.modify(modifier, current: normal, operand: value)
             }
+            if let query = instance.query { drive(query, value, normal, type, quietly: quietly) }
             let record = Record(new: collection)
             record.values[0] = normal
             let context = FieldContext(
@@ -261,6 +267,40 @@ final class CheckChild {
             for bit in 0..<11 where instance.shape.moments.rawValue & (1 << bit) != 0 {
                 try? instance.intercept(RecordMoments(rawValue: 1 << bit), in: context)
             }
+        }
+    }
+
+    /// What a query may ask about a value: as a filter has it, and as it is stored.
+    private func drive(
+        _ query: any FieldQuery, _ value: Value, _ normal: Value, _ type: CFieldType, quietly: Bool
+    ) {
+        let start = ContinuousClock.now
+        // The engine gives texts and numbers; a plugin must live with anything.
+        let operand = try? query.cast(value)
+        let keys = [value, normal].map { query.key(of: $0) }
+        let counts = [value, normal].map { query.count(of: $0) }
+        let spent = ContinuousClock.now - start
+        if quietly { return }
+        if spent > .milliseconds(50) {
+            find(
+                .warning,
+                "The field type \(type.id) took \(spent / .milliseconds(1)) ms to compare a value of "
+                    + "\(CheckValues.size(of: value)) bytes, and is asked for every row.")
+        }
+        // SQLite asks once for what is the same for all rows, and counts on it.
+        if (try? query.cast(value)) != operand || [value, normal].map({ query.key(of: $0) }) != keys
+            || [value, normal].map({ query.count(of: $0) }) != counts
+        {
+            find(.error, "The field type \(type.id) compares a value otherwise the second time: \(Self.short(value)).")
+        }
+        if let operand, (try? query.cast(operand)) != operand {
+            find(.warning, "The field type \(type.id) casts its own form again: \(Self.short(operand)).")
+        }
+        if query.casts, normal != .null, let cast = try? query.cast(normal), cast != normal {
+            find(
+                .warning,
+                "The field type \(type.id) casts \(Self.short(normal)), which it stores, to \(Self.short(cast)): a filter "
+                    + "with what a record shows does not find it.")
         }
     }
 

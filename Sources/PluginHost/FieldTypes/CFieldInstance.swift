@@ -1,11 +1,17 @@
 internal import Engine
 internal import PluginABI
 
+private typealias roost_field_query_function =
+    @convention(c) (
+        UnsafeMutableRawPointer?, UnsafePointer<roost_field_context>?, UnsafePointer<roost_value>?,
+        UnsafeMutablePointer<roost_value>?
+    ) -> roost_status
+
 /// A field that a plugin opened. Every value that it gives back is checked; one that makes no sense becomes the zero
 /// value and is logged once.
 ///
 /// `@unchecked Sendable`: all is constant; the functions of the table may be called from any thread by the ABI.
-final class CFieldInstance: FieldInstance, @unchecked Sendable {
+final class CFieldInstance: FieldInstance, FieldQuery, @unchecked Sendable {
     let shape: FieldShape
     private let type: CFieldType
     private let plugin: LoadedPlugin
@@ -13,6 +19,7 @@ final class CFieldInstance: FieldInstance, @unchecked Sendable {
     private let fieldName: String
     private let name: StableBytes
     private let table: roost_field_type_v1
+    let queryID: Int
 
     init(type: CFieldType, opened: UnsafeMutableRawPointer?, name: String, shape: FieldShape) {
         self.type = type
@@ -22,9 +29,13 @@ final class CFieldInstance: FieldInstance, @unchecked Sendable {
         table = type.table
         fieldName = name
         self.name = StableBytes(name)
+        queryID = type.query == nil ? 0 : FieldQueries.newID()
     }
 
-    deinit { table.close?(opened) }
+    deinit {
+        if type.query != nil { FieldQueries.remove(queryID) }
+        table.close?(opened)
+    }
 
     static func unusable(_ type: String) -> FieldFailure {
         FieldFailure("validation_missing_field_type", "The plugin of the field type \"\(type)\" is not running.")
@@ -99,6 +110,67 @@ final class CFieldInstance: FieldInstance, @unchecked Sendable {
             try withContext(context, call, moment: moment.rawValue) { crossing in
                 let status = intercept(opened, &crossing)
                 if status < 0 { throw call.error(status, field: fieldName) }
+            }
+        }
+    }
+
+    // MARK: - In queries
+
+    var query: (any FieldQuery)? { type.query == nil ? nil : self }
+    var keyUses: FieldKeyUses { FieldKeyUses(rawValue: type.query?.key_uses ?? 0) }
+    var casts: Bool { type.query?.cast != nil }
+    var counts: Bool { type.query?.count != nil }
+
+    func cast(_ value: Value) throws -> Value {
+        guard plugin.isUsable else { throw Self.unusable(type.id) }
+        guard let cast = type.query?.cast else { return value }
+        return try ask(cast, value, "cast") { status in
+            if status != ROOST_EFAILED { complain("cast", "status \(status)") }
+            throw FieldFailure.invalidValue
+        }
+    }
+
+    func key(of value: Value) -> Value {
+        guard plugin.isUsable, let key = type.query?.key else { return .null }
+        return ask(key, value, "key") { status in
+            complain("key", "status \(status)")
+            return .null
+        }
+    }
+
+    func count(of value: Value) -> Int {
+        guard plugin.isUsable, let count = type.query?.count else { return 0 }
+        return withCall(plugin) { call in
+            withABIValue(value) { input in
+                var context = roost_field_context()
+                context.call = call.pointer
+                context.name = name.bytes
+                var result: Int64 = 0
+                let status = count(opened, &context, &input, &result)
+                if status >= 0, result >= 0 { return Int(result) }
+                complain("count", status < 0 ? "status \(status)" : "a negative number")
+                return 0
+            }
+        }
+    }
+
+    /// Asks for a value in place of another; what is no value is NULL.
+    private func ask(
+        _ function: roost_field_query_function, _ value: Value, _ label: String,
+        failure: (roost_status) throws -> Value
+    ) rethrows -> Value {
+        try withCall(plugin) { call in
+            try withABIValue(value) { input in
+                var context = roost_field_context()
+                context.call = call.pointer
+                context.name = name.bytes
+                var output = roost_value()
+                let status = function(opened, &context, &input, &output)
+                if status == ROOST_UNCHANGED { return value }
+                guard status == ROOST_OK else { return try failure(status) }
+                if let value = Value(output) { return value }
+                complain(label, "a value that is none (kind \(output.kind))")
+                return .null
             }
         }
     }

@@ -12,6 +12,8 @@ final class CFieldType: FieldType, @unchecked Sendable {
     /// A copy, so that a call costs no look at the plugin's memory.
     let table: roost_field_type_v1
     let instance: UnsafeMutableRawPointer?
+    /// How its values are compared in queries; nil when that is by the column.
+    let query: roost_field_query_v1?
 
     var pluginID: String { plugin.id }
 
@@ -42,6 +44,17 @@ final class CFieldType: FieldType, @unchecked Sendable {
         self.table = table
         self.instance = instance
         self.plugin = plugin
+        query = nil
+    }
+
+    /// The same type with a say in queries.
+    init(_ type: CFieldType, query: roost_field_query_v1) {
+        id = type.id
+        plugin = type.plugin
+        settings = type.settings
+        table = type.table
+        instance = type.instance
+        self.query = query
     }
 
     func validate(_ field: Field, in context: FieldSettingsContext) -> [String: FieldFailure] {
@@ -86,7 +99,9 @@ final class CFieldType: FieldType, @unchecked Sendable {
         }
         do {
             let shape = try FieldShape(checking: shape)
-            return CFieldInstance(type: self, opened: opened, name: name, shape: shape)
+            let field = CFieldInstance(type: self, opened: opened, name: name, shape: shape)
+            if query != nil { FieldQueries.insert(field) }
+            return field
         } catch {
             close(opened)
             plugin.log(8, "The field type \"\(id)\" opened \"\(name)\" with a wrong shape: \(error.message)")

@@ -112,6 +112,7 @@ struct Registrations {
     var commands: [PluginCommand] = []
     /// Of `init`; later ones go to the scheduler.
     var jobs: [PluginJob] = []
+    var alertListeners: [PluginAlertListener] = []
     var identity: IdentityProvider?
     var changeListener: ChangeListener?
     var authMethods: [AuthMethod] = []

@@ -68,7 +68,7 @@ package struct PluginOperations: Sendable {
         guard Files.exists(fresh + "/" + copied.library) else {
             throw PluginProblem(.manifest, "\(id): \(copied.library), which plugin.json names, is not in \(source).")
         }
-        let hash = Files.sha256(try Files.read(fresh + "/" + copied.library))
+        let hash = try Files.sha256(of: fresh + "/" + copied.library)
         if let expected = copied.sha256, expected != hash {
             throw PluginProblem(
                 .trust,
@@ -134,7 +134,7 @@ package struct PluginOperations: Sendable {
         entry.enabled = true
         if candidate.origin == .installed {
             try FileTrust.check(candidate.libraryPath)
-            entry.sha256 = Files.sha256(try Files.read(candidate.libraryPath))
+            entry.sha256 = try Files.sha256(of: candidate.libraryPath)
             entry.grants = Capability.allCases.filter { entry.grants.contains($0) || grants.contains($0) }
         }
         settings[id] = entry

@@ -47,6 +47,11 @@ package protocol RecordHost: Sendable {
     ) throws
     /// The record's JSON text; `expand` and `fields` are query parameters' texts.
     func export(_ record: Record, audience: RecordAudience, expand: String, fields: String) throws -> String
+    /// Creates a record as the client of a request may: rules, form checks and hooks of such requests hold.
+    func create(
+        _ collection: String, body: JSONObject, uploads: [RecordUpload], context: String,
+        request: any PluginRequestSource, in transaction: RecordTransaction?
+    ) throws -> Record
     /// Whether a rule matches a stored record as an identity sees it.
     func matches(_ record: Record, rule: String, auth: Record?, context: String) throws -> Bool
     /// The same during a request, which the rule may look at.
@@ -55,7 +60,22 @@ package protocol RecordHost: Sendable {
     ) throws -> Bool
 }
 
+/// A file that a plugin gives for a record.
+package struct RecordUpload: Sendable {
+    /// The key of the body that it comes under.
+    package var field: String
+    package var name: String
+    package var data: [UInt8]
+}
+
 extension RecordHost {
+    package func create(
+        _ collection: String, body: JSONObject, uploads: [RecordUpload], context: String,
+        request: any PluginRequestSource, in transaction: RecordTransaction?
+    ) throws -> Record {
+        throw ServiceError.badRequest("No record can be made here.")
+    }
+
     package func matches(
         _ record: Record, rule: String, auth: Record?, context: String, request: (any PluginRequestSource)?
     ) throws -> Bool {

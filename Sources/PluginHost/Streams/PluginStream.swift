@@ -8,6 +8,7 @@ package import WebServer
 /// `@unchecked Sendable`: `stream` and `handle` are set once, before the plugin or the stream know of this.
 final class PluginStream: @unchecked Sendable {
     static let table = HandleTable<PluginStream>()
+    private static let crowds = Crowds()
 
     let plugin: LoadedPlugin
     private let user: UInt
@@ -25,6 +26,11 @@ final class PluginStream: @unchecked Sendable {
     }
 
     var stream: LiveStream? { state.withLock { $0 } }
+
+    /// Those streams of some handles that are still there.
+    static func fanOut(to handles: UnsafeBufferPointer<roost_stream>) -> LiveFanOut {
+        crowds.fanOut(to: handles) { id in table.find(id)?.stream }
+    }
 
     /// It has not, and the plugin will not hear of it.
     func forget() { Self.table.remove(handle) }
@@ -58,6 +64,7 @@ final class PluginStream: @unchecked Sendable {
 
     private func ended(_ reason: LiveEnd) {
         guard Self.table.remove(handle) != nil else { return }
+        Self.crowds.clear()
         ThreadRole.with(.loop) {
             closed?(UnsafeMutableRawPointer(bitPattern: user), roost_stream(id: handle), reason.rawValue)
         }

@@ -38,12 +38,8 @@ enum HTTPStreamTable {
                 else { return ROOST_EINVALID }
                 if count == 0 { return ROOST_OK }
                 guard let streams else { return ROOST_EINVALID }
-                var live: [LiveStream] = []
-                live.reserveCapacity(Int(count))
-                for index in 0..<Int(count) {
-                    if let stream = PluginStream.table.find(streams[index].id)?.stream { live.append(stream) }
-                }
-                LiveStream.send(isText: kind == ROOST_MESSAGE_TEXT, Array(data), to: live)
+                PluginStream.fanOut(to: UnsafeBufferPointer(start: streams, count: Int(count)))
+                    .send(isText: kind == ROOST_MESSAGE_TEXT, UnsafeRawBufferPointer(data))
                 return ROOST_OK
             },
             close: { stream, code, reason in

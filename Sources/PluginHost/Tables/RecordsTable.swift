@@ -159,7 +159,7 @@ enum RecordsTable {
 
     /// The same for writing: on the thread of a running transaction everything that is written belongs to it, as
     /// another one could not begin before it ends.
-    private static func writing(_ handle: roost_transaction) -> (value: RecordTransaction?, Void)? {
+    static func writing(_ handle: roost_transaction) -> (value: RecordTransaction?, Void)? {
         let thread = CallThread.current
         if handle.id == 0 { return (thread.role == .writer ? thread.writing : nil, ()) }
         // A field that acts is called with the connection alone; on the writer's thread the engine finds the
@@ -229,7 +229,7 @@ enum RecordsTable {
     /// Runs a function of the record host for a plugin, with its errors kept in the call.
     ///
     /// - Parameter waits: whether the function may take its time, so that an event loop may not call it.
-    private static func run(
+    static func run(
         _ pointer: OpaquePointer?, waits: Bool, _ body: (PluginCall, any RecordHost) throws -> roost_status
     ) -> roost_status {
         guard let call = PluginCall.from(pointer), let owner = call.owner else { return ROOST_EINVALID }

@@ -1,3 +1,4 @@
+internal import Engine
 internal import JSON
 internal import PluginABI
 internal import Synchronization
@@ -25,6 +26,28 @@ enum FieldTypeTable {
                 let message = (error as? PluginProblem)?.message ?? "\(error)"
                 plugin.registrations.withLock { $0.complaint = message }
                 return ROOST_EINVALID
+            }
+        })
+    }
+}
+
+/// "roost.field-query/1": takes how the values of such a type are compared.
+enum FieldQueryTable {
+    static func make() -> roost_field_queries_v1 {
+        roost_field_queries_v1(add: { host, query in
+            guard let plugin = LoadedPlugin.from(host), let query = query?.pointee, let type = query.type.text else {
+                return ROOST_EINVALID
+            }
+            guard plugin.phase == .initialising else { return ROOST_ETHREAD }
+            let uses = FieldKeyUses(rawValue: query.key_uses)
+            guard uses.isSubset(of: .all), uses.isEmpty || query.key != nil else { return ROOST_EINVALID }
+            return plugin.registrations.withLock { registrations in
+                guard let index = registrations.fieldTypes.firstIndex(where: { $0.id == type }) else {
+                    return ROOST_ENOTFOUND
+                }
+                guard registrations.fieldTypes[index].query == nil else { return ROOST_ECONFLICT }
+                registrations.fieldTypes[index] = CFieldType(registrations.fieldTypes[index], query: query)
+                return ROOST_OK
             }
         })
     }

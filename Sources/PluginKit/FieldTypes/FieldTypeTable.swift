@@ -115,7 +115,7 @@ private final class FieldTypeBox: Sendable {
 }
 
 /// A field with its settings: `opened` of its table.
-private final class OpenedField {
+final class OpenedField {
     let field: any FieldType
     let host: Host
     private let unmanagedHost: Unmanaged<Host>

@@ -102,6 +102,9 @@ public struct Records {
         return Int(clamping: out)
     }
 
+    /// Compiles a pattern. For one that is used often, keep it.
+    public func compile(_ pattern: String) throws -> Pattern { try Pattern(pattern, call) }
+
     /// A new record in memory.
     public func create(in collection: String) throws -> Record {
         let table = try table()

@@ -124,6 +124,8 @@ public final class Mailer: @unchecked Sendable {
         self.table = table.assumingMemoryBound(to: roost_mailer_v1.self)
     }
 
+    fileprivate init(_ table: UnsafePointer<roost_mailer_v1>) { self.table = table }
+
     /// Sends a mail and waits until a mail server has taken it. Worker threads only, never inside a transaction.
     ///
     /// - Throws: ``MailError``.
@@ -187,8 +189,10 @@ public protocol MailTransport: AnyObject, Sendable {
 extension Host {
     /// Makes the plugin the one that sends mail. plugin.json must offer "roost.mailer/1".
     ///
+    /// - Returns: the mailer as others see it, filters included.
     /// - Throws: ``HostError`` when there is one already.
-    public func offerMailer(_ transport: any MailTransport) throws {
+    @discardableResult
+    public func offerMailer(_ transport: any MailTransport) throws -> Mailer {
         // Both live as long as the process.
         let box = Unmanaged.passRetained(MailerBox(self, transport))
         let table = UnsafeMutablePointer<roost_mailer_v1>.allocate(capacity: 1)
@@ -217,6 +221,7 @@ extension Host {
                     return ROOST_OK
                 }, reserved: 0))
         try offer(ROOST_TABLE_MAILER, table: UnsafeRawPointer(table))
+        return Mailer(table)
     }
 }
 

@@ -32,6 +32,55 @@ public final class Realtime: @unchecked Sendable {
     public var clients: Int { Int(clamping: table.pointee.clients?(table.pointee.realtime) ?? 0) }
 }
 
+/// Answers to single clients of the plugin that has the subscriptions.
+///
+/// `@unchecked Sendable`: the table is the offering plugin's and lives for ever.
+public final class RealtimeDelivery: @unchecked Sendable {
+    private let table: UnsafePointer<roost_realtime_delivery_v1>
+
+    /// - Returns: nil when no plugin has subscriptions.
+    public init?(_ host: Host) {
+        guard let table = host.table(ROOST_TABLE_REALTIME_DELIVERY) else { return nil }
+        self.table = table.assumingMemoryBound(to: roost_realtime_delivery_v1.self)
+    }
+
+    /// Sends a message to a client if it subscribed to the topic and came from the address, and ends that subscription.
+    ///
+    /// - Returns: whether it was sent.
+    public func deliver(
+        _ topic: String, _ data: JSON, to client: String, at address: String, for request: HTTPRequest
+    ) async -> Bool {
+        let bytes = data.serializedBytes()
+        return await withCheckedContinuation { continuation in
+            let box = Unmanaged.passRetained(DeliveryBox(continuation))
+            let status = topic.withRoostBytes { topic in
+                client.withRoostBytes { client in
+                    address.withRoostBytes { address in
+                        bytes.withRoostBytes {
+                            table.pointee.deliver?(
+                                table.pointee.realtime, request.call.raw, client, address, topic, $0,
+                                { user, wasSent in
+                                    guard let user else { return }
+                                    Unmanaged<DeliveryBox>.fromOpaque(user).takeRetainedValue().continuation.resume(
+                                        returning: wasSent == 1)
+                                }, box.toOpaque())
+                        }
+                    }
+                }
+            }
+            if (status ?? ROOST_EUNSUPPORTED) < 0 {
+                box.release()
+                continuation.resume(returning: false)
+            }
+        }
+    }
+}
+
+private final class DeliveryBox: Sendable {
+    let continuation: CheckedContinuation<Bool, Never>
+    init(_ continuation: CheckedContinuation<Bool, Never>) { self.continuation = continuation }
+}
+
 /// What is about to happen.
 public struct RealtimeEvent: Sendable {
     public enum Kind: UInt32, Sendable {
@@ -53,6 +102,11 @@ public struct RealtimeEvent: Sendable {
 /// What the plugin with the subscriptions implements for the others.
 public protocol RealtimeService: AnyObject, Sendable {
     func publish(_ topic: String, _ data: [UInt8], to client: String, _ records: Records) throws
+    /// Sends JSON to a client if it subscribed to the topic and came from the address, and ends that subscription. `done`
+    /// is told once whether it was sent.
+    func deliver(
+        _ topic: String, _ data: [UInt8], to client: String, at address: String,
+        done: @escaping @Sendable (Bool) -> Void)
     var clients: Int { get }
 }
 
@@ -76,7 +130,7 @@ public final class RealtimeHooks: @unchecked Sendable {
 
     public var isEmpty: Bool { entries.withLock { $0.isEmpty } }
 
-    /// Asks all hooks; what one has against it is thrown.
+    /// Asks all hooks; what one has against it is thrown, as a `ServiceError` with the words that it gave.
     public func run(_ event: RealtimeEvent, _ records: Records) throws {
         for entry in entries.withLock({ $0 }) {
             var raw = roost_realtime_event_v1()
@@ -101,7 +155,7 @@ public final class RealtimeHooks: @unchecked Sendable {
                     }
                 }
             }
-            try check(status)
+            if status < 0 { throw records.call.takeFailure() ?? HostError(status: status) }
         }
     }
 }
@@ -136,6 +190,20 @@ extension Host {
                     return UInt64(Unmanaged<RealtimeBox>.fromOpaque(realtime).takeUnretainedValue().service.clients)
                 }, reserved: 0))
         try offer(ROOST_TABLE_REALTIME, table: UnsafeRawPointer(table))
+        let delivery = UnsafeMutablePointer<roost_realtime_delivery_v1>.allocate(capacity: 1)
+        delivery.initialize(
+            to: roost_realtime_delivery_v1(
+                realtime: box.toOpaque(),
+                deliver: { realtime, _, client, address, topic, data, done, user in
+                    guard let realtime, let done, JSONParser.isValid(data.buffer) else { return ROOST_EINVALID }
+                    let box = Unmanaged<RealtimeBox>.fromOpaque(realtime).takeUnretainedValue()
+                    let user = UInt(bitPattern: user)
+                    box.service.deliver(
+                        topic.string, Array(data.buffer), to: client.string, at: address.string
+                    ) { done(UnsafeMutableRawPointer(bitPattern: user), $0 ? 1 : 0) }
+                    return ROOST_OK
+                }, reserved: (0, 0)))
+        try offer(ROOST_TABLE_REALTIME_DELIVERY, table: UnsafeRawPointer(delivery))
         return hooks
     }
 }

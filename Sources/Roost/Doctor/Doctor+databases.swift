@@ -44,6 +44,7 @@ extension Doctor {
                 .error("database", "\(path) cannot be read: \(error).", "See that the file belongs to this user."))
         }
         findings += log(path)
+        if name == "auxiliary.db" { findings += spool(path) }
         return findings
     }
 
@@ -73,6 +74,13 @@ extension Doctor {
             ]
         }
         return size > 0 ? [.ok("wal", "\(text).")] : []
+    }
+
+    private func spool(_ path: String) -> [Finding] {
+        let size = LogWriter.spooledBytes(beside: path)
+        guard size > 0 else { return [] }
+        let when = serverState == nil ? "by the next start" : "when the server has time for it"
+        return [.ok("log-lines", "\(Self.bytes(size)) of log lines wait beside \(path) and are inserted \(when).")]
     }
 
     // MARK: - What is in data.db

@@ -1,16 +1,21 @@
+#define _GNU_SOURCE
 #include "czip.h"
 
 #include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <zip.h>
 
 #define FUNCTIONS(F)                                                                                                 \
     F(zip_open) F(zip_close) F(zip_discard) F(zip_get_error) F(zip_error_strerror) F(zip_error_init_with_code)         \
     F(zip_error_fini) F(zip_error_set) F(zip_error_to_data) F(zip_source_function) F(zip_source_free) F(zip_file_add)  \
     F(zip_set_file_compression) F(zip_file_set_mtime) F(zip_file_set_external_attributes) F(zip_get_num_entries)      \
-    F(zip_stat_init) F(zip_stat_index) F(zip_file_get_external_attributes) F(zip_fopen_index) F(zip_fread) F(zip_fclose)
+    F(zip_stat_init) F(zip_stat_index) F(zip_file_get_external_attributes) F(zip_fopen_index) F(zip_fread) F(zip_fclose)   \
+    F(zip_error_code_system) F(zip_open_from_source) F(zip_source_function_create) F(zip_source_seek_compute_offset)
 
 static struct {
 #define MEMBER(name) __typeof__(name) *name;
@@ -40,25 +45,156 @@ const char *roost_zip_load(void) {
     return problem;
 }
 
-static roost_zip *open_with(const char *path, int flags, const char **error) {
+/* The words of a failure, until the thread's next. */
+static const char *words_of(zip_error_t *failure) {
     static _Thread_local char words[256];
+    strncpy(words, library.zip_error_strerror(failure), sizeof words - 1);
+    library.zip_error_fini(failure);
+    return words;
+}
+
+roost_zip *roost_zip_open(const char *path, const char **error) {
     int code = 0;
-    zip_t *archive = library.zip_open(path, flags, &code);
+    zip_t *archive = library.zip_open(path, ZIP_RDONLY, &code);
     if (!archive) {
         zip_error_t failure;
         library.zip_error_init_with_code(&failure, code);
-        strncpy(words, library.zip_error_strerror(&failure), sizeof words - 1);
-        library.zip_error_fini(&failure);
-        *error = words;
+        *error = words_of(&failure);
     }
     return (roost_zip *)archive;
 }
 
-roost_zip *roost_zip_create(const char *path, const char **error) {
-    return open_with(path, ZIP_CREATE | ZIP_EXCL, error);
+/* --- the file of a new archive --- */
+
+/* What is written goes to the disk piece by piece. Left to itself the kernel gathers it, and who then waits for a commit of
+ * the database on the same disk waits for all of it. */
+#define PIECE (4 << 20)
+#define BUFFER (64 << 10)
+
+struct output {
+    char *path;
+    int descriptor;
+    uint64_t position, size, started;
+    /* What is still to be written before `position`. */
+    size_t waiting;
+    zip_error_t error;
+    char buffer[BUFFER];
+};
+
+static zip_int64_t failed(struct output *output, int code) {
+    library.zip_error_set(&output->error, code, errno);
+    return -1;
 }
 
-roost_zip *roost_zip_open(const char *path, const char **error) { return open_with(path, ZIP_RDONLY, error); }
+static int flush_output(struct output *output) {
+    uint64_t start = output->position - output->waiting;
+    size_t done = 0;
+    while (done < output->waiting) {
+        ssize_t count =
+            pwrite(output->descriptor, output->buffer + done, output->waiting - done, (off_t)(start + done));
+        if (count < 0 && errno == EINTR) continue;
+        if (count <= 0) return (int)failed(output, ZIP_ER_WRITE);
+        done += (size_t)count;
+    }
+    output->waiting = 0;
+    return 0;
+}
+
+static zip_int64_t write_output(struct output *output, const char *bytes, zip_uint64_t length) {
+    for (zip_uint64_t done = 0; done < length;) {
+        if (output->waiting == BUFFER && flush_output(output) < 0) return -1;
+        size_t count = BUFFER - output->waiting;
+        if (count > length - done) count = (size_t)(length - done);
+        memcpy(output->buffer + output->waiting, bytes + done, count);
+        output->waiting += count;
+        output->position += count;
+        done += count;
+    }
+    if (output->position > output->size) output->size = output->position;
+    if (output->size - output->started >= PIECE) {
+        if (flush_output(output) < 0) return -1;
+        /* A request, which some file systems do not know; the archive is synchronised in the end. */
+        sync_file_range(
+            output->descriptor, (off_t)output->started, (off_t)(output->size - output->started),
+            SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+        output->started = output->size;
+    }
+    return (zip_int64_t)length;
+}
+
+/* Closes the file of an archive that came to nothing, and removes it. */
+static void drop_output(struct output *output) {
+    if (output->descriptor < 0) return;
+    close(output->descriptor);
+    unlink(output->path);
+    output->descriptor = -1;
+}
+
+static zip_int64_t run_output(void *data, void *buffer, zip_uint64_t length, zip_source_cmd_t command) {
+    struct output *output = data;
+    switch (command) {
+    case ZIP_SOURCE_SUPPORTS: return ZIP_SOURCE_SUPPORTS_WRITABLE;
+    case ZIP_SOURCE_STAT:
+        /* There is nothing yet, as zip_open_from_source wants to be told. */
+        errno = ENOENT;
+        return failed(output, ZIP_ER_READ);
+    case ZIP_SOURCE_BEGIN_WRITE:
+        output->descriptor = open(output->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+        return output->descriptor < 0 ? failed(output, ZIP_ER_TMPOPEN) : 0;
+    case ZIP_SOURCE_WRITE: return write_output(output, buffer, length);
+    case ZIP_SOURCE_SEEK_WRITE: {
+        if (flush_output(output) < 0) return -1;
+        zip_int64_t position =
+            library.zip_source_seek_compute_offset(output->position, output->size, buffer, length, &output->error);
+        if (position < 0) return -1;
+        output->position = (uint64_t)position;
+        return 0;
+    }
+    case ZIP_SOURCE_TELL_WRITE: return (zip_int64_t)output->position;
+    case ZIP_SOURCE_COMMIT_WRITE: {
+        if (flush_output(output) < 0) return -1;
+        int status = close(output->descriptor);
+        output->descriptor = -1;
+        if (status == 0) return 0;
+        failed(output, ZIP_ER_CLOSE);
+        unlink(output->path);
+        return -1;
+    }
+    case ZIP_SOURCE_ROLLBACK_WRITE: drop_output(output); return 0;
+    case ZIP_SOURCE_REMOVE: return 0;
+    case ZIP_SOURCE_ERROR: return library.zip_error_to_data(&output->error, buffer, length);
+    case ZIP_SOURCE_FREE:
+        drop_output(output);
+        free(output->path);
+        free(output);
+        return 0;
+    default: library.zip_error_set(&output->error, ZIP_ER_OPNOTSUPP, 0); return -1;
+    }
+}
+
+roost_zip *roost_zip_create(const char *path, const char **error) {
+    struct output *output = calloc(1, sizeof *output);
+    zip_error_t failure;
+    library.zip_error_init_with_code(&failure, ZIP_ER_MEMORY);
+    zip_source_t *source = NULL;
+    if (output && (output->path = strdup(path))) {
+        output->descriptor = -1;
+        source = library.zip_source_function_create(run_output, output, &failure);
+    }
+    if (!source) {
+        if (output) free(output->path);
+        free(output);
+        *error = words_of(&failure);
+        return NULL;
+    }
+    zip_t *archive = library.zip_open_from_source(source, ZIP_CREATE, &failure);
+    if (!archive) {
+        library.zip_source_free(source);
+        *error = words_of(&failure);
+        return NULL;
+    }
+    return (roost_zip *)archive;
+}
 
 /* --- writing --- */
 
@@ -140,6 +276,10 @@ void roost_zip_discard(roost_zip *archive) { library.zip_discard((zip_t *)archiv
 
 const char *roost_zip_error(roost_zip *archive) {
     return library.zip_error_strerror(library.zip_get_error((zip_t *)archive));
+}
+
+int roost_zip_error_code(roost_zip *archive) {
+    return library.zip_error_code_system(library.zip_get_error((zip_t *)archive));
 }
 
 /* --- reading --- */

@@ -33,7 +33,7 @@ extension Connection {
 
     private func sendPiece(_ request: Request, _ file: OutgoingFile, _ offset: Int, end: Int) {
         let next = min(end, offset + Self.filePiece)
-        guard let context, let piece = file.piece(offset, next, copies: server.configuration.configureChannel != nil)
+        guard let context, let piece = file.piece(offset, next, copies: !isPlain)
         else { return close() }
         if next == end {
             file.closeAfter(eventLoop.makePromise(of: Void.self)) { promise in

@@ -15,8 +15,11 @@ extension Connection: LiveSink {
         if exchange.isHTTP10 { exchange.keepsAlive = false }
         write(writeHead(status, headers, exchange.isHTTP10 ? .none : .chunked, fixed, extra, reserving: 0))
         self.live = live
-        livePrefix = isStreamChunked ? LivePiece.chunk(of: live.options.prefix) : ByteBuffer(bytes: live.options.prefix)
-        live.attach(self)
+        let prefix = live.options.prefix
+        live.attach(
+            self, form: isStreamChunked ? .chunk : .plain,
+            prefix: FixedBytes(isStreamChunked ? Array(LivePiece.chunk(of: prefix).readableBytesView) : prefix))
+        if isPlain, let context { direct = DirectOutput(context.channel) }
         if isGone || loop.isDraining { close() }
         flushIfNeeded()
     }
@@ -27,16 +30,18 @@ extension Connection: LiveSink {
         (try? context?.channel.syncOptions?.getOption(ChannelOptions.bufferedWritableBytes)) ?? 0
     }
 
-    func send(_ piece: LivePiece, isShared: Bool) {
-        if isShared, livePrefix.readableBytes > 0 { write(livePrefix) }
-        write(isStreamChunked ? piece.chunk : piece.plain)
-    }
+    func nextSocket() -> CInt? { needsFlush ? nil : direct?.next() }
+
+    func send(_ bytes: ByteBuffer) { write(bytes) }
 
     func flushLive() { flushIfNeeded() }
+
+    func cut() { close() }
 
     func finish(_ end: LiveEnd, code: UInt16, reason: String) {
         guard let farewell = live?.options.farewell, context != nil else { return }
         live = nil
+        direct = nil
         var last = ByteBuffer()
         if isStreamChunked {
             if end != .closed { last = LivePiece.chunk(of: farewell) }
@@ -45,7 +50,6 @@ extension Connection: LiveSink {
             last.writeBytes(farewell)
         }
         exchange.keepsAlive = false
-        livePrefix = ByteBuffer()
         finishAnswer(writing: last)
         finishExchangeIfDone()
         flushIfNeeded()

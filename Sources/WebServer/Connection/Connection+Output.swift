@@ -13,6 +13,7 @@ extension Connection {
         }
         context.write(wrapOutboundOut(.byteBuffer(buffer)), promise: promise)
         needsFlush = true
+        live?.holdSocket()
     }
 
     /// Answers the current request from the event loop.

@@ -63,9 +63,9 @@ final class Connection: ChannelDuplexHandler, RemovableChannelHandler, @unchecke
     var streamRequest: Request?
     var stream: ResponseStream?
     var isStreamChunked = false
-    /// An answer that goes on for as long as the client stays, and what goes before each shared piece of it.
+    /// An answer that goes on for as long as the client stays.
     var live: LiveStream?
-    var livePrefix = ByteBuffer()
+    var direct: DirectOutput?
     var closeCallbacks: [@Sendable () -> Void] = []
     /// When to give up waiting for the client, in monotonic nanoseconds; 0 for never.
     var deadline: UInt64 = 0
@@ -94,6 +94,8 @@ final class Connection: ChannelDuplexHandler, RemovableChannelHandler, @unchecke
 
     var isGone: Bool { gone.load(ordering: .acquiring) }
     var pendingBytes: Int { pending.readableBytes }
+    /// Whether what the channel is given goes to the socket as it is.
+    var isPlain: Bool { loop.isDirect }
 
     /// Runs `work` on the event loop, at once when already there.
     func onLoop(_ work: @escaping @Sendable () -> Void) {
@@ -127,11 +129,14 @@ final class Connection: ChannelDuplexHandler, RemovableChannelHandler, @unchecke
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
+        direct = nil
         loop.remove(self)
         self.context = nil
     }
 
     func channelInactive(context: ChannelHandlerContext) {
+        live?.holdSocket()
+        direct = nil
         clientGone()
         loop.remove(self)
         input = .ignored
@@ -177,6 +182,7 @@ final class Connection: ChannelDuplexHandler, RemovableChannelHandler, @unchecke
     }
 
     private func endStream() {
+        direct = nil
         if let live {
             self.live = nil
             live.over(.left)

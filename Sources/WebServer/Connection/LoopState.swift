@@ -12,6 +12,9 @@ final class LoopState: @unchecked Sendable {
     private var dateSecond = -1
     private var dateLine: [UInt8] = []
     private(set) var isDraining = false
+    /// Whether the connections' bytes go to their sockets as they are, so that something may write to a socket itself.
+    /// False under TLS.
+    let isDirect: Bool
     /// Channels that were handed over to another protocol.
     private var adopted: [ObjectIdentifier: any Channel] = [:]
     /// The WebSockets among them.
@@ -26,6 +29,7 @@ final class LoopState: @unchecked Sendable {
     init(eventLoop: any EventLoop, configuration: WebServerConfiguration) {
         self.eventLoop = eventLoop
         live = LiveQueue(eventLoop)
+        isDirect = configuration.configureChannel == nil
         let shortest = min(
             configuration.readHeaderTimeout, configuration.idleTimeout, configuration.transferTimeout
         )
@@ -102,7 +106,9 @@ final class LoopState: @unchecked Sendable {
         let now = MonotonicClock.now()
         tick = now
         for connection in connections { connection.checkDeadlines(now) }
-        for socket in sockets.values { socket.check(now) }
+        // Those that came together are asked together.
+        let silent = sockets.values.compactMap { $0.check(now) }
+        if !silent.isEmpty { live.add(.fanOut(.ping, silent)) }
     }
 
     private static func format(_ seconds: Int) -> [UInt8] {

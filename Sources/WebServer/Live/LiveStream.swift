@@ -1,3 +1,4 @@
+import CSocketBatch
 package import NIOCore
 import Synchronization
 
@@ -35,8 +36,13 @@ protocol LiveSink: AnyObject {
     var isWritable: Bool { get }
     /// Bytes that wait for the client.
     var waitingBytes: Int { get }
-    func send(_ piece: LivePiece, isShared: Bool)
+    /// The socket, when nothing gathers or waits that what goes straight to it would overtake; nil otherwise.
+    func nextSocket() -> CInt?
+    /// Gives bytes to the channel.
+    func send(_ bytes: ByteBuffer)
     func flushLive()
+    /// Closes at once.
+    func cut()
     /// Says why and closes when everything has been sent.
     func finish(_ end: LiveEnd, code: UInt16, reason: String)
 }
@@ -47,50 +53,69 @@ protocol LiveSink: AnyObject {
 ///
 /// `@unchecked Sendable`: the variables belong to the event loop, which every function hops to.
 package final class LiveStream: @unchecked Sendable {
+    // What a fan-out looks at comes first: thousands of streams do not fit into the processor's caches.
     let loop: LoopState
-    let options: LiveOptions
-    /// The request that began it, for those that are made on its behalf; WebSockets only.
-    package let request: Request?
-    private weak var sink: (any LiveSink)?
     private(set) var hasEnded = false
     private let endedFlag = Atomic<Bool>(false)
-    private let began: UInt64
+    private var form = LivePiece.Form.frame
+    /// The socket while the next bytes may go straight to it, and -1 while they may not.
+    private var socket: CInt = -1
+    /// The number of the batch that it was in last.
+    private var batchNumber = 0
     private var lastMessage: UInt64
+    private var prefixBytes = FixedBytes.none.bytes
+    /// The request that began it, for those that are made on its behalf; WebSockets only.
+    package let request: Request?
 
-    init(loop: LoopState, options: LiveOptions, request: Request?) {
+    let options: LiveOptions
+    let isCompressing: Bool
+    private var prefix = FixedBytes.none
+    /// Until it is over: the two hold each other.
+    private var sink: (any LiveSink)?
+    private let began: UInt64
+
+    /// - Parameters:
+    ///   - request: the handshake; nil for an answer.
+    ///   - isCompressing: whether a WebSocket's client takes compressed messages.
+    init(loop: LoopState, options: LiveOptions, request: Request?, isCompressing: Bool = false) {
         self.loop = loop
         self.options = options
         self.request = request
+        self.isCompressing = isCompressing
         began = loop.tick
         lastMessage = loop.tick
     }
 
+    var isSocket: Bool { request != nil }
+
     /// Whether nothing will reach the client any more.
     package var isOver: Bool { endedFlag.load(ordering: .relaxed) }
 
-    func attach(_ sink: any LiveSink) { self.sink = sink }
+    /// - Parameters:
+    ///   - form: how it takes its messages.
+    ///   - prefix: goes before each that is shared.
+    func attach(_ sink: any LiveSink, form: LivePiece.Form, prefix: FixedBytes = .none) {
+        if hasEnded { return }
+        self.sink = sink
+        self.form = form
+        self.prefix = prefix
+        prefixBytes = prefix.bytes
+    }
 
     // MARK: Any thread
 
     package func send(isText: Bool, _ bytes: [UInt8]) {
-        let piece = LivePiece(bytes, isText: isText)
+        let piece = bytes.withUnsafeBytes {
+            LivePiece($0, isText ? .text : .binary, forHTTP: !isSocket, forSockets: isSocket)
+        }
         enqueue { $0.deliver(piece, isShared: false) }
     }
 
     /// Sends one piece to many; the bytes are kept once.
     package static func send(isText: Bool, _ bytes: [UInt8], to streams: [LiveStream]) {
-        let piece = LivePiece(bytes, isText: isText)
-        var byLoop: [(loop: LoopState, streams: [LiveStream])] = []
-        for stream in streams where !stream.isOver {
-            if let index = byLoop.firstIndex(where: { $0.loop === stream.loop }) {
-                byLoop[index].streams.append(stream)
-            } else {
-                byLoop.append((stream.loop, [stream]))
-            }
-        }
-        for (loop, streams) in byLoop {
-            loop.eventLoop.execute { loop.live.add(.fanOut(piece, streams)) }
-        }
+        var fanOut = LiveFanOut()
+        for stream in streams { fanOut.add(stream) }
+        bytes.withUnsafeBytes { fanOut.send(isText: isText, $0) }
     }
 
     /// Ends it when everything has been sent.
@@ -115,10 +140,54 @@ package final class LiveStream: @unchecked Sendable {
     func deliver(_ piece: LivePiece, isShared: Bool) {
         guard !hasEnded, let sink else { return }
         lastMessage = loop.tick
+        if let direct = direct(piece, isShared: isShared) { return sentDirectly(direct, direct.send()) }
         if !sink.isWritable, sink.waitingBytes + piece.count > options.maxPending {
             return end(.slow, code: 1013, reason: "too slow")
         }
-        sink.send(piece, isShared: isShared)
+        if isShared, !prefixBytes.isEmpty { sink.send(ByteBuffer(bytes: prefixBytes)) }
+        sink.send(piece.buffer(form))
+        sink.flushLive()
+    }
+
+    /// Sends a piece together with those of other streams, when the batch runs.
+    ///
+    /// - Parameter place: what the batch calls this stream.
+    /// - Returns: false when it is to be sent with `deliver`, after the batch has run.
+    func join(_ batch: DirectBatch, _ piece: LivePiece, place: Int) -> Bool {
+        guard !hasEnded, batchNumber != batch.number, let direct = direct(piece, isShared: true) else { return false }
+        lastMessage = loop.tick
+        batchNumber = batch.number
+        batch.add(direct, place: place)
+        return true
+    }
+
+    /// Begins to bring what a fan-out looks at into the processor's caches.
+    /// - Parameter place: where a stream is.
+    static func prefetch(_ place: UnsafeRawPointer) {
+        roost_prefetch(place)
+        roost_prefetch(place + 64)
+    }
+
+    func prefetchPrefix() { roost_prefetch(prefixBytes.baseAddress) }
+
+    private func direct(_ piece: LivePiece, isShared: Bool) -> DirectPiece? {
+        if socket < 0 {
+            guard let found = sink?.nextSocket() else { return nil }
+            socket = found
+        }
+        return DirectPiece(
+            socket: socket, first: isShared ? prefixBytes : UnsafeRawBufferPointer(start: nil, count: 0),
+            second: piece[form])
+    }
+
+    /// The channel was given something, or has closed: nothing goes past it until it says so.
+    func holdSocket() { socket = -1 }
+
+    /// - Parameter sent: how many bytes the socket took; nil when that is not known.
+    func sentDirectly(_ piece: DirectPiece, _ sent: Int?) {
+        guard sent != piece.count, !hasEnded, let sink else { return }
+        guard let sent else { return sink.cut() }
+        sink.send(piece.rest(after: sent))
         sink.flushLive()
     }
 
@@ -134,6 +203,7 @@ package final class LiveStream: @unchecked Sendable {
     func over(_ end: LiveEnd) {
         guard !hasEnded else { return }
         hasEnded = true
+        socket = -1
         endedFlag.store(true, ordering: .relaxed)
         sink = nil
         options.onClose?(end)
@@ -150,51 +220,132 @@ package final class LiveStream: @unchecked Sendable {
     }
 }
 
-/// One message, in the forms in which it goes out; each is made when it is first needed.
+/// Streams of all loops that are to be sent the same, as often as wanted.
+package struct LiveFanOut: Sendable {
+    private var byLoop: [(loop: LoopState, streams: [LiveStream])] = []
+    private var last = 0
+    private var hasHTTP = false
+    private var hasSockets = false
+    /// How many take compressed messages.
+    private var compressing = 0
+    /// So many clients make up for the work of compressing, and so many bytes are worth it.
+    private static let (fewest, shortest) = (8, 256)
+
+    package init() {}
+
+    package mutating func add(_ stream: LiveStream) {
+        if stream.isOver { return }
+        if stream.isSocket { hasSockets = true } else { hasHTTP = true }
+        if stream.isCompressing { compressing += 1 }
+        if last >= byLoop.count || byLoop[last].loop !== stream.loop {
+            last = byLoop.firstIndex { $0.loop === stream.loop } ?? byLoop.count
+            if last == byLoop.count { byLoop.append((stream.loop, [])) }
+        }
+        byLoop[last].streams.append(stream)
+    }
+
+    /// The bytes are kept once.
+    /// - Parameter bytes: one message, taken over before it returns.
+    package func send(isText: Bool, _ bytes: UnsafeRawBufferPointer) {
+        if byLoop.isEmpty { return }
+        let piece = LivePiece(
+            bytes, isText ? .text : .binary, forHTTP: hasHTTP, forSockets: hasSockets,
+            isCompressed: compressing >= Self.fewest && bytes.count >= Self.shortest)
+        for (loop, streams) in byLoop {
+            loop.eventLoop.execute { loop.live.add(.fanOut(piece, streams)) }
+        }
+    }
+}
+
+/// One message, in the forms in which it goes out. They are made once, and stay where they are for as long as it lives.
 ///
-/// `@unchecked Sendable`: the forms are made under the lock.
+/// `@unchecked Sendable`: the memory does not change.
 final class LivePiece: @unchecked Sendable {
-    private let bytes: [UInt8]
-    private let isText: Bool
-    private let forms = Mutex<(chunk: ByteBuffer?, frame: ByteBuffer?)>((nil, nil))
-
-    init(_ bytes: [UInt8], isText: Bool) {
-        self.bytes = bytes
-        self.isText = isText
+    enum Form {
+        /// A chunk of a chunked answer. For HTTP, as the next.
+        case chunk
+        /// The message alone.
+        case plain
+        /// A WebSocket frame.
+        case frame
+        /// The same with its message compressed, where that was worth it.
+        case compressed
     }
 
-    var count: Int { bytes.count }
-    var plain: ByteBuffer { ByteBuffer(bytes: bytes) }
+    let count: Int
+    let chunk: UnsafeRawBufferPointer
+    private let plain: UnsafeRawBufferPointer
+    private let frame: UnsafeRawBufferPointer
+    private let compressed: UnsafeRawBufferPointer
+    private let memory: UnsafeMutableRawBufferPointer
+    private let buffers = Mutex<[Form: ByteBuffer]>([:])
 
-    /// As a chunk of a chunked answer.
-    var chunk: ByteBuffer {
-        forms.withLock { forms in
-            if let chunk = forms.chunk { return chunk }
-            let chunk = Self.chunk(of: bytes)
-            forms.chunk = chunk
-            return chunk
+    init(
+        _ bytes: UnsafeRawBufferPointer, _ opcode: WebSocketOpcode, forHTTP: Bool, forSockets: Bool,
+        isCompressed: Bool = false
+    ) {
+        count = bytes.count
+        let size = Array("\(String(count, radix: 16))\r\n".utf8)
+        let header = WebSocketFrame.header(opcode, count)
+        let chunkCount = forHTTP && count > 0 ? size.count + count + 2 : 0
+        let frameCount = forSockets ? header.count + count : 0
+        let short = isCompressed ? MessageCompression.compress(bytes) ?? [] : []
+        let shortHeader = short.isEmpty ? [] : WebSocketFrame.header(opcode, short.count, isCompressed: true)
+        let total = chunkCount + frameCount + shortHeader.count + short.count
+        let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: total, alignment: 1)
+        self.memory = memory
+        var end = 0
+        func put(_ bytes: some Collection<UInt8>) {
+            UnsafeMutableRawBufferPointer(rebasing: memory[end...]).copyBytes(from: bytes)
+            end += bytes.count
         }
-    }
-
-    /// As a WebSocket frame.
-    var frame: ByteBuffer {
-        forms.withLock { forms in
-            if let frame = forms.frame { return frame }
-            let frame = WebSocketFrame.make(isText ? .text : .binary, bytes)
-            forms.frame = frame
-            return frame
+        if chunkCount > 0 {
+            put(size)
+            put(bytes)
+            put([13, 10])
         }
+        if forSockets {
+            put(header)
+            put(bytes)
+        }
+        put(shortHeader)
+        put(short)
+        chunk = UnsafeRawBufferPointer(rebasing: memory[..<chunkCount])
+        frame = UnsafeRawBufferPointer(rebasing: memory[chunkCount..<chunkCount + frameCount])
+        compressed = short.isEmpty ? frame : UnsafeRawBufferPointer(rebasing: memory[(chunkCount + frameCount)...])
+        let start = forSockets ? chunkCount + header.count : size.count
+        plain = UnsafeRawBufferPointer(rebasing: memory[min(start, memory.count)...].prefix(count))
     }
 
+    deinit { memory.deallocate() }
+
+    /// What asks a WebSocket's client whether it is there.
+    static let ping = LivePiece(.init(start: nil, count: 0), .ping, forHTTP: false, forSockets: true)
+
+    /// Bytes as a chunk of a chunked answer.
     static func chunk(of bytes: [UInt8]) -> ByteBuffer {
-        var buffer = ByteBuffer()
-        guard !bytes.isEmpty else { return buffer }
-        buffer.reserveCapacity(bytes.count + 20)
-        buffer.writeString(String(bytes.count, radix: 16))
-        buffer.writeString("\r\n")
-        buffer.writeBytes(bytes)
-        buffer.writeString("\r\n")
-        return buffer
+        if bytes.isEmpty { return ByteBuffer() }
+        let piece = bytes.withUnsafeBytes { LivePiece($0, .text, forHTTP: true, forSockets: false) }
+        return withExtendedLifetime(piece) { ByteBuffer(bytes: piece.chunk) }
+    }
+
+    subscript(form: Form) -> UnsafeRawBufferPointer {
+        switch form {
+        case .chunk: chunk
+        case .plain: plain
+        case .frame: frame
+        case .compressed: compressed
+        }
+    }
+
+    /// One of the forms for a channel's queue: all queues share it.
+    func buffer(_ form: Form) -> ByteBuffer {
+        buffers.withLock { buffers in
+            if let buffer = buffers[form] { return buffer }
+            let buffer = ByteBuffer(bytes: self[form])
+            buffers[form] = buffer
+            return buffer
+        }
     }
 }
 
@@ -208,9 +359,13 @@ final class LiveQueue: @unchecked Sendable {
         case fanOut(LivePiece, [LiveStream])
     }
 
-    /// Streams of one turn.
-    private static let turn = 64
+    /// Streams of one turn, which takes a millisecond.
+    private static let turn = 2 * DirectBatch.capacity
+    /// Between two turns. An event loop that has a task to run at once does not look at its connections before.
+    private static let pause = TimeAmount.microseconds(20)
     private let eventLoop: any EventLoop
+    /// Made at the first fan-out, on the event loop's thread.
+    private var batch: DirectBatch?
     private var jobs: [Job] = []
     private var head = 0
     /// How far the first job has come.
@@ -235,17 +390,40 @@ final class LiveQueue: @unchecked Sendable {
                 room -= 1
                 work()
             case .fanOut(let piece, let streams):
-                let end = min(streams.count, position + room)
+                let end = min(streams.count, position + min(room, DirectBatch.capacity))
                 room -= end - position
-                for stream in streams[position..<end] { stream.deliver(piece, isShared: true) }
+                fanOut(piece, streams[position..<end])
                 position = end
                 if end == streams.count { next() }
             }
         }
         if head < jobs.count {
             isScheduled = true
-            eventLoop.execute { self.run() }
+            eventLoop.scheduleTask(in: Self.pause) { self.run() }
         }
+    }
+
+    private func fanOut(_ piece: LivePiece, _ streams: ArraySlice<LiveStream>) {
+        let batch = self.batch ?? DirectBatch()
+        self.batch = batch
+        batch.begin()
+        var others: [LiveStream] = []
+        streams.withUnsafeBytes { references in
+            // Where they are, without looking at them: what a turn needs of its streams is brought into the processor's
+            // caches all at once, instead of being waited for one by one.
+            let places = references.bindMemory(to: UnsafeRawPointer.self)
+            for place in places { LiveStream.prefetch(place) }
+            for place in places {
+                Unmanaged<LiveStream>.fromOpaque(place)._withUnsafeGuaranteedRef { $0.prefetchPrefix() }
+            }
+            for (index, place) in places.enumerated() {
+                Unmanaged<LiveStream>.fromOpaque(place)._withUnsafeGuaranteedRef { stream in
+                    if !stream.join(batch, piece, place: streams.startIndex + index) { others.append(stream) }
+                }
+            }
+        }
+        batch.run { place, direct, sent in streams[place].sentDirectly(direct, sent) }
+        for stream in others { stream.deliver(piece, isShared: true) }
     }
 
     private func next() {

@@ -39,10 +39,13 @@ extension Responder {
         guard Self.isHandshake(request), let connection = request.connection,
             let key = request.headers.first("Sec-WebSocket-Key")
         else { return nil }
-        let live = LiveStream(loop: connection.loop, options: options, request: request)
+        let isCompressing = MessageCompression.isOffered(request.headers.all("Sec-WebSocket-Extensions"))
+        let live = LiveStream(
+            loop: connection.loop, options: options, request: request.detached(), isCompressing: isCompressing)
         var headers = [
             ("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", Self.accept(key)),
         ]
+        if isCompressing { headers.append(("Sec-WebSocket-Extensions", MessageCompression.answer)) }
         if !subprotocol.isEmpty { headers.append(("Sec-WebSocket-Protocol", subprotocol)) }
         guard claimAnswer() else { return nil }
         options.onBegin?(live)
@@ -53,7 +56,8 @@ extension Responder {
             let isUpgraded = connection.upgrade(
                 request, status: 101, headers: fields,
                 configure: { channel in
-                    try channel.pipeline.syncOperations.addHandler(WebSocketConnection(live: live))
+                    try channel.pipeline.syncOperations.addHandler(
+                        WebSocketConnection(live: live, isPlain: connection.isPlain))
                     return true
                 })
             if !isUpgraded { live.over(.left) }

@@ -1,3 +1,4 @@
+import Glibc
 import NIOCore
 
 /// One WebSocket, from the handshake on: the only handler of its channel (behind TLS, where there is any).
@@ -8,14 +9,20 @@ final class WebSocketConnection: ChannelDuplexHandler, LiveSink, @unchecked Send
     typealias OutboundIn = ByteBuffer
     typealias OutboundOut = IOData
 
-    /// After so long without a byte of the client it is asked for one, and after twice as long it counts as gone.
-    private static let silence: UInt64 = 45_000_000_000
+    /// After so long without a byte of the client it is asked for one, and after twice as long it counts as gone. Tests
+    /// shorten it; it is no setting for operators.
+    private static let silence: UInt64 = {
+        let seconds = getenv("ROOST_TEST_WEBSOCKET_SILENCE").flatMap { UInt64(String(cString: $0)) } ?? 45
+        return max(1, min(seconds, 3600)) * 1_000_000_000
+    }()
     /// How long a client may take to answer a close frame and to take in what waits before it.
     private static let farewellTime: UInt64 = 30_000_000_000
 
     private let live: LiveStream
     private let loop: LoopState
+    private let isPlain: Bool
     private var context: ChannelHandlerContext?
+    private var direct: DirectOutput?
     private var parser: WebSocketParser
     private var pending = ByteBuffer()
     private var isReading = false
@@ -27,10 +34,12 @@ final class WebSocketConnection: ChannelDuplexHandler, LiveSink, @unchecked Send
     private var closesAt: UInt64 = 0
     private var stuckSince: UInt64 = 0
 
-    init(live: LiveStream) {
+    /// - Parameter isPlain: whether what the channel is given goes to the socket as it is.
+    init(live: LiveStream, isPlain: Bool) {
         self.live = live
+        self.isPlain = isPlain
         loop = live.loop
-        parser = WebSocketParser(maxMessage: live.options.maxMessage)
+        parser = WebSocketParser(maxMessage: live.options.maxMessage, allowsCompression: live.isCompressing)
         lastByte = live.loop.tick
     }
 
@@ -38,8 +47,9 @@ final class WebSocketConnection: ChannelDuplexHandler, LiveSink, @unchecked Send
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        if isPlain { direct = DirectOutput(context.channel) }
         loop.sockets[ObjectIdentifier(self)] = self
-        live.attach(self)
+        live.attach(self, form: live.isCompressing ? .compressed : .frame)
     }
 
     func handlerRemoved(context: ChannelHandlerContext) { leave() }
@@ -47,7 +57,9 @@ final class WebSocketConnection: ChannelDuplexHandler, LiveSink, @unchecked Send
     func channelInactive(context: ChannelHandlerContext) { leave() }
 
     private func leave() {
+        live.holdSocket()
         context = nil
+        direct = nil
         pending = ByteBuffer()
         loop.sockets[ObjectIdentifier(self)] = nil
         live.over(.left)
@@ -127,6 +139,7 @@ final class WebSocketConnection: ChannelDuplexHandler, LiveSink, @unchecked Send
     private func write(_ frame: ByteBuffer) {
         guard closesAt == 0 else { return }
         context?.write(wrapOutboundOut(.byteBuffer(frame)), promise: nil)
+        live.holdSocket()
         needsFlush = true
     }
 
@@ -156,7 +169,8 @@ final class WebSocketConnection: ChannelDuplexHandler, LiveSink, @unchecked Send
     func cut() { context?.close(promise: nil) }
 
     /// Looks at the clock.
-    func check(_ now: UInt64) {
+    /// - Returns: the stream over which the client is to be asked whether it is there; nil mostly.
+    func check(_ now: UInt64) -> LiveStream? {
         live.check(now)
         if closesAt > 0 {
             if now > closesAt { context?.close(promise: nil) }
@@ -166,9 +180,9 @@ final class WebSocketConnection: ChannelDuplexHandler, LiveSink, @unchecked Send
             context?.close(promise: nil)
         } else if now > lastByte + Self.silence, !hasAsked {
             hasAsked = true
-            write(WebSocketFrame.make(.ping, []))
-            flushLive()
+            return live
         }
+        return nil
     }
 
     // MARK: LiveSink
@@ -179,7 +193,9 @@ final class WebSocketConnection: ChannelDuplexHandler, LiveSink, @unchecked Send
         (try? context?.channel.syncOptions?.getOption(ChannelOptions.bufferedWritableBytes)) ?? 0
     }
 
-    func send(_ piece: LivePiece, isShared: Bool) { write(piece.frame) }
+    func nextSocket() -> CInt? { needsFlush || closesAt > 0 ? nil : direct?.next() }
+
+    func send(_ bytes: ByteBuffer) { write(bytes) }
 
     func flushLive() {
         guard needsFlush, !isReading else { return }

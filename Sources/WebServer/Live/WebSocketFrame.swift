@@ -15,21 +15,22 @@ enum WebSocketOpcode: UInt8 {
 /// Frames as a server sends them: whole and without a mask.
 enum WebSocketFrame {
     static func make(_ opcode: WebSocketOpcode, _ payload: some Collection<UInt8>) -> ByteBuffer {
-        let count = payload.count
+        let header = header(opcode, payload.count)
         var buffer = ByteBuffer()
-        buffer.reserveCapacity(count + 10)
-        buffer.writeInteger(0x80 | opcode.rawValue)
-        if count < 126 {
-            buffer.writeInteger(UInt8(count))
-        } else if count < 1 << 16 {
-            buffer.writeInteger(UInt8(126))
-            buffer.writeInteger(UInt16(count))
-        } else {
-            buffer.writeInteger(UInt8(127))
-            buffer.writeInteger(UInt64(count))
-        }
+        buffer.reserveCapacity(header.count + payload.count)
+        buffer.writeBytes(header)
         buffer.writeBytes(payload)
         return buffer
+    }
+
+    /// What goes before so many bytes.
+    /// - Parameter isCompressed: whether the bytes are those of `MessageCompression`.
+    static func header(_ opcode: WebSocketOpcode, _ count: Int, isCompressed: Bool = false) -> [UInt8] {
+        let first = 0x80 | (isCompressed ? 0x40 : 0) | opcode.rawValue
+        if count < 126 { return [first, UInt8(count)] }
+        let size = count < 1 << 16 ? 2 : 8
+        return [first, size == 2 ? 126 : 127]
+            + (0..<size).map { UInt8(truncatingIfNeeded: count >> (8 * (size - 1 - $0))) }
     }
 
     /// A close frame; the reason is cut to what fits, between characters.
@@ -47,6 +48,7 @@ struct WebSocketViolation: Error, Equatable {
 
     static func malformed(_ reason: String) -> WebSocketViolation { WebSocketViolation(code: 1002, reason: reason) }
     static let notText = WebSocketViolation(code: 1007, reason: "invalid UTF-8")
+    static let notDeflate = WebSocketViolation(code: 1007, reason: "invalid compressed data")
     static let tooLarge = WebSocketViolation(code: 1009, reason: "message too large")
 }
 
@@ -61,29 +63,103 @@ struct WebSocketParser {
     }
 
     private let maxMessage: Int
-    /// A message whose last frame has not come.
-    private var partial: (isText: Bool, data: ByteBuffer)?
-    private var fragments = 0
+    private let allowsCompression: Bool
+    /// A message whose end has not come.
+    private var partial: Message?
+    /// The frame of it whose payload is coming.
+    private var coming: Coming?
 
     /// Frames that a message may be cut into: empty ones would otherwise never end.
     private static let maxFragments = 100_000
 
-    init(maxMessage: Int) { self.maxMessage = maxMessage }
+    private struct Message {
+        var isText: Bool
+        var isCompressed: Bool
+        var data = ByteBuffer()
+        var fragments = 0
+        var check = UTF8Check()
+    }
 
-    /// The next event, or nil when more bytes are needed. A frame's length is judged before its payload is awaited.
+    private struct Coming {
+        var isFinal: Bool
+        var remaining: Int
+        var mask: UInt32
+    }
+
+    /// - Parameters:
+    ///   - maxMessage: bytes of the longest message.
+    ///   - allowsCompression: whether `MessageCompression` was agreed on.
+    init(maxMessage: Int, allowsCompression: Bool = false) {
+        self.maxMessage = maxMessage
+        self.allowsCompression = allowsCompression
+    }
+
+    /// The next event, or nil when more bytes are needed. A frame's length is judged before its payload is awaited, and
+    /// text as its bytes come.
     mutating func next(_ input: inout ByteBuffer) throws(WebSocketViolation) -> Event? {
         while true {
+            if coming != nil {
+                guard try takeIn(&input) else { return nil }
+                if let event = try finish() { return event }
+                continue
+            }
             guard let header = try header(input) else { return nil }
-            guard input.readableBytes >= header.size + header.length else { return nil }
+            if header.opcode.isControl {
+                guard input.readableBytes >= header.size + header.length else { return nil }
+                input.moveReaderIndex(forwardBy: header.size)
+                guard var payload = input.readSlice(length: header.length) else { return nil }
+                Self.unmask(&payload, header.mask)
+                return try control(header.opcode, payload)
+            }
             input.moveReaderIndex(forwardBy: header.size)
-            guard var payload = input.readSlice(length: header.length) else { return nil }
-            Self.unmask(&payload, header.mask)
-            if let event = try accept(header, payload) { return event }
+            var message =
+                partial ?? Message(isText: header.opcode == .text, isCompressed: header.isCompressed)
+            message.fragments += 1
+            guard message.fragments <= Self.maxFragments else { throw .tooLarge }
+            partial = message
+            coming = Coming(isFinal: header.isFinal, remaining: header.length, mask: header.mask)
         }
+    }
+
+    /// Takes what there is of a frame's payload.
+    /// - Returns: whether that was all.
+    private mutating func takeIn(_ input: inout ByteBuffer) throws(WebSocketViolation) -> Bool {
+        guard var frame = coming, var message = partial else { return true }
+        guard var piece = input.readSlice(length: min(frame.remaining, input.readableBytes)) else { return false }
+        // Not kept twice while it grows.
+        partial = nil
+        let count = piece.readableBytes
+        Self.unmask(&piece, frame.mask)
+        if message.isText, !message.isCompressed {
+            guard piece.withUnsafeReadableBytes({ message.check.accept($0) }) else { throw .notText }
+        }
+        if message.data.readableBytes == 0 { message.data = piece } else { message.data.writeImmutableBuffer(piece) }
+        partial = message
+        frame.remaining -= count
+        let turned = UInt32(count & 3) * 8
+        if turned > 0 { frame.mask = frame.mask << turned | frame.mask >> (32 - turned) }
+        coming = frame
+        return frame.remaining == 0
+    }
+
+    /// The message, when its last frame has come.
+    private mutating func finish() throws(WebSocketViolation) -> Event? {
+        let isFinal = coming?.isFinal ?? false
+        coming = nil
+        guard isFinal, let message = partial else { return nil }
+        partial = nil
+        guard message.isCompressed else {
+            if message.isText, !message.check.isComplete { throw .notText }
+            return .message(isText: message.isText, message.data)
+        }
+        let data = try MessageCompression.decompress(message.data, limit: maxMessage)
+        if message.isText, !Self.isUTF8(data) { throw .notText }
+        return .message(isText: message.isText, data)
     }
 
     private struct Header {
         var isFinal: Bool
+        var isCompressed: Bool
         var opcode: WebSocketOpcode
         var length: Int
         var size: Int
@@ -95,8 +171,10 @@ struct WebSocketParser {
         guard let first = input.getInteger(at: start, as: UInt8.self),
             let second = input.getInteger(at: start + 1, as: UInt8.self)
         else { return nil }
-        guard first & 0x70 == 0 else { throw .malformed("reserved bits") }
         guard let opcode = WebSocketOpcode(rawValue: first & 0x0F) else { throw .malformed("unknown opcode") }
+        // The first frame of a message says whether it is compressed.
+        let isCompressed = first & 0x40 != 0 && allowsCompression && (opcode == .text || opcode == .binary)
+        guard first & 0x70 == (isCompressed ? 0x40 : 0) else { throw .malformed("reserved bits") }
         guard second & 0x80 != 0 else { throw .malformed("frame without a mask") }
         let isFinal = first & 0x80 != 0
         var length = Int(second & 0x7F)
@@ -125,36 +203,16 @@ struct WebSocketParser {
         }
         if !opcode.isControl, (partial?.data.readableBytes ?? 0) + length > maxMessage { throw .tooLarge }
         guard let mask = input.getInteger(at: start + size, as: UInt32.self) else { return nil }
-        return Header(isFinal: isFinal, opcode: opcode, length: length, size: size + 4, mask: mask)
+        return Header(
+            isFinal: isFinal, isCompressed: isCompressed, opcode: opcode, length: length, size: size + 4, mask: mask)
     }
 
-    /// - Returns: nil when the frame is a part of a message.
-    private mutating func accept(_ header: Header, _ payload: ByteBuffer) throws(WebSocketViolation) -> Event? {
-        switch header.opcode {
-        case .ping: return .ping(payload)
-        case .pong: return .pong
-        case .close: return .close(try Self.closeCode(payload))
-        case .text, .binary:
-            let isText = header.opcode == .text
-            if header.isFinal { return try message(isText, payload) }
-            partial = (isText, payload)
-            fragments = 1
-            return nil
-        case .continuation:
-            guard var whole = partial else { throw .malformed("continuation of nothing") }
-            partial = nil
-            fragments += 1
-            guard fragments <= Self.maxFragments else { throw .tooLarge }
-            whole.data.writeImmutableBuffer(payload)
-            if header.isFinal { return try message(whole.isText, whole.data) }
-            partial = whole
-            return nil
+    private func control(_ opcode: WebSocketOpcode, _ payload: ByteBuffer) throws(WebSocketViolation) -> Event {
+        switch opcode {
+        case .ping: .ping(payload)
+        case .close: .close(try Self.closeCode(payload))
+        default: .pong
         }
-    }
-
-    private func message(_ isText: Bool, _ data: ByteBuffer) throws(WebSocketViolation) -> Event {
-        if isText, !Self.isUTF8(data) { throw .notText }
-        return .message(isText: isText, data)
     }
 
     private static func isUTF8(_ data: ByteBuffer) -> Bool {

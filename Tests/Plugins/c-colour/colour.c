@@ -1,6 +1,7 @@
 /*
  * A field type in plain C with the headers alone: "colour", a text of the form #rrggbb, or #rrggbbaa where the field
- * allows it. Colours are kept in lower case.
+ * allows it. Colours are kept in lower case. A filter may write them as #RGB too; they are sorted from dark to light, and
+ * their `:length` is the number of their channels.
  */
 #include <roost/roost.h>
 
@@ -111,6 +112,76 @@ static const roost_field_type_v1 colour_type = {
     .validate = validate,
 };
 
+static int digit(uint8_t c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* What a filter compares with: #rgb and #RRGGBB become #rrggbb. */
+static roost_status cast(
+    void *opened, const roost_field_context *context, const roost_value *value, roost_value *out) {
+    const colour_field *field = opened;
+    const uint8_t *data = value->bytes.data;
+    uint64_t length = value->bytes.length;
+    if (value->kind != ROOST_TEXT) return ROOST_EFAILED;
+    if (length == 0) return ROOST_UNCHANGED;
+    if (data[0] != '#' || (length != 4 && length != 5 && length != 7 && length != 9)) return ROOST_EFAILED;
+    uint64_t times = length < 6 ? 2 : 1;
+    uint8_t *copy = field->plugin->host->scratch(context->call, 9);
+    if (!copy) return ROOST_ENOMEM;
+    copy[0] = '#';
+    for (uint64_t i = 1; i < length; i++) {
+        int value_of_digit = digit(data[i]);
+        if (value_of_digit < 0) return ROOST_EFAILED;
+        for (uint64_t turn = 0; turn < times; turn++) {
+            copy[(i - 1) * times + turn + 1] = (uint8_t)"0123456789abcdef"[value_of_digit];
+        }
+    }
+    memset(out, 0, sizeof *out);
+    out->kind = ROOST_TEXT;
+    out->bytes.data = copy;
+    out->bytes.length = (length - 1) * times + 1;
+    return ROOST_OK;
+}
+
+/* The place of a colour among others: its luminance. What is no colour has none. */
+static roost_status key(
+    void *opened, const roost_field_context *context, const roost_value *value, roost_value *out) {
+    (void)opened;
+    (void)context;
+    memset(out, 0, sizeof *out);
+    out->kind = ROOST_NULL;
+    const uint8_t *data = value->bytes.data;
+    if (value->kind != ROOST_TEXT || value->bytes.length < 7 || data[0] != '#') return ROOST_OK;
+    static const int weights[3] = { 2126, 7152, 722 };
+    int sum = 0;
+    for (int channel = 0; channel < 3; channel++) {
+        int high = digit(data[1 + 2 * channel]);
+        int low = digit(data[2 + 2 * channel]);
+        if (high < 0 || low < 0) return ROOST_OK;
+        sum += weights[channel] * (high * 16 + low);
+    }
+    out->kind = ROOST_NUMBER;
+    out->number = sum;
+    return ROOST_OK;
+}
+
+static roost_status count(void *opened, const roost_field_context *context, const roost_value *value, int64_t *out) {
+    (void)opened;
+    (void)context;
+    *out = value->kind == ROOST_TEXT ? (int64_t)(value->bytes.length / 2) : 0;
+    return ROOST_OK;
+}
+
+static const roost_field_query_v1 colour_query = {
+    .type = TEXT("colour"),
+    .key_uses = ROOST_KEY_ORDER,
+    .cast = cast,
+    .key = key,
+    .count = count,
+};
+
 static roost_status create(void **instance) {
     *instance = calloc(1, sizeof(plugin));
     return *instance ? ROOST_OK : ROOST_ENOMEM;
@@ -124,7 +195,11 @@ static roost_status init(void *instance, const roost_host *host, const roost_cal
         host->fail(call, 0, text("missing_table"), text("This host has no " ROOST_TABLE_FIELD_TYPE "."));
         return ROOST_EFAILED;
     }
-    return types->add(host, &colour_type, self);
+    roost_status status = types->add(host, &colour_type, self);
+    if (status != ROOST_OK) return status;
+    /* An older host has no such table: colours are then compared as the texts that they are. */
+    const roost_field_queries_v1 *queries = host->get_table(host, text(ROOST_TABLE_FIELD_QUERY));
+    return queries ? queries->add(host, &colour_query) : ROOST_OK;
 }
 
 static void stop(void *instance) {

@@ -75,6 +75,10 @@ static roost_status normalise(
     (void)opened;
     (void)context;
     static const uint8_t bytes[] = { '{', 0xFF, 0xFE, '"', 0x00 };
+    /* One value that is right, so that there is something to compare. */
+    if (value->kind == ROOST_TEXT && value->bytes.length == 4 && memcmp(value->bytes.data, "good", 4) == 0) {
+        return ROOST_UNCHANGED;
+    }
     memset(out, 0xAA, sizeof *out);
     switch (value->kind) {
     case ROOST_TEXT: /* text that is not UTF-8 */
@@ -107,6 +111,34 @@ static const roost_field_type_v1 garbage_type = {
     .normalise = normalise,
 };
 
+/* The same garbage in queries, from another thread each time. */
+static roost_status compare(
+    void *opened, const roost_field_context *context, const roost_value *value, roost_value *out) {
+    static _Atomic unsigned turn;
+    if (turn++ % 5 == 4) return ROOST_EFAILED;
+    roost_value other = *value;
+    other.kind = turn % 5;
+    other.bytes.length = 0;
+    return normalise(opened, context, &other, out);
+}
+
+static roost_status count(void *opened, const roost_field_context *context, const roost_value *value, int64_t *out) {
+    (void)opened;
+    (void)context;
+    (void)value;
+    static _Atomic unsigned turn;
+    *out = turn++ % 2 ? -7 : INT64_MAX;
+    return turn % 3 ? ROOST_OK : -999;
+}
+
+static const roost_field_query_v1 garbage_query = {
+    .type = TEXT("garbage"),
+    .key_uses = ROOST_KEY_ORDER | ROOST_KEY_EQUALITY,
+    .cast = compare,
+    .key = compare,
+    .count = count,
+};
+
 static roost_status create(void **instance) {
     static int here;
     *instance = &here;
@@ -121,7 +153,21 @@ static roost_status init(void *instance, const roost_host *given, const roost_ca
     }
     if (BEHAVIOUR == garbage_values) {
         const roost_field_types_v1 *types = host->get_table(host, text(ROOST_TABLE_FIELD_TYPE));
-        return types ? types->add(host, &garbage_type, instance) : ROOST_EUNSUPPORTED;
+        if (!types || types->add(host, &garbage_type, instance) != ROOST_OK) return ROOST_EUNSUPPORTED;
+        const roost_field_queries_v1 *queries = host->get_table(host, text(ROOST_TABLE_FIELD_QUERY));
+        if (!queries) return ROOST_EUNSUPPORTED;
+        /* What must be refused: bits that do not exist, keys without a function, a type of somebody else, and twice. */
+        roost_field_query_v1 wrong = garbage_query;
+        wrong.key_uses = 0x80;
+        if (queries->add(host, &wrong) != ROOST_EINVALID) return ROOST_EUNSUPPORTED;
+        wrong = garbage_query;
+        wrong.key = NULL;
+        if (queries->add(host, &wrong) != ROOST_EINVALID) return ROOST_EUNSUPPORTED;
+        wrong = garbage_query;
+        wrong.type = text("text");
+        if (queries->add(host, &wrong) != ROOST_ENOTFOUND) return ROOST_EUNSUPPORTED;
+        if (queries->add(host, &garbage_query) != ROOST_OK) return ROOST_EUNSUPPORTED;
+        return queries->add(host, &garbage_query) == ROOST_ECONFLICT ? ROOST_OK : ROOST_EUNSUPPORTED;
     }
     if (BEHAVIOUR == answers_twice || BEHAVIOUR == never_answers || BEHAVIOUR == blocks) {
         http = host->get_table(host, text(ROOST_TABLE_HTTP));

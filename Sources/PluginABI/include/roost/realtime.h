@@ -47,6 +47,27 @@ typedef struct roost_realtime_v1 {
     uint64_t reserved;
 } roost_realtime_v1;
 
+/*
+ * "roost.realtime-delivery/1": an answer to one client, such as what a page that it opened elsewhere came back with.
+ * Offered by the plugin Realtime too.
+ */
+#define ROOST_TABLE_REALTIME_DELIVERY "roost.realtime-delivery/1"
+
+/* [any] Whether it was sent; called exactly once for each delivery that was taken. */
+typedef void (*roost_realtime_delivered)(void *user, uint32_t was_sent);
+
+/* OWNERSHIP: static. 32 bytes. */
+typedef struct roost_realtime_delivery_v1 {
+    void *realtime;
+    /* [any] Sends `data` (one JSON document) to a client if it subscribed to `topic` and came from `address`, and ends
+     * that subscription: of several deliveries one arrives. Returns at once. ROOST_EINVALID: the data is no JSON; `done`
+     * is not called then. */
+    roost_status (*deliver)(
+        void *realtime, const roost_call *call, roost_bytes client, roost_bytes address, roost_bytes topic,
+        roost_bytes data, roost_realtime_delivered done, void *user);
+    uint64_t reserved[2];
+} roost_realtime_delivery_v1;
+
 #ifdef __cplusplus
 }
 #endif

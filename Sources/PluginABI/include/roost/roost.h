@@ -4,10 +4,13 @@
 
 #include "core.h"
 
+#include "alerts.h"
 #include "auth_method.h"
 #include "changes.h"
 #include "command.h"
 #include "cron.h"
+#include "failure.h"
+#include "field_query.h"
 #include "field_type.h"
 #include "file_storage.h"
 #include "files.h"
@@ -18,6 +21,7 @@
 #include "log.h"
 #include "mailer.h"
 #include "realtime.h"
+#include "record_requests.h"
 #include "records.h"
 #include "settings.h"
 #include "text.h"

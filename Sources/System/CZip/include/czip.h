@@ -34,6 +34,8 @@ int roost_zip_close(roost_zip *archive);
 void roost_zip_discard(roost_zip *archive);
 /* Of the last failure. OWNERSHIP: the archive's, until the next call. */
 const char *roost_zip_error(roost_zip *archive);
+/* The system's number for it; 0 when it has none. */
+int roost_zip_error_code(roost_zip *archive);
 
 /* Opens an archive for reading. */
 roost_zip *roost_zip_open(const char *path, const char **error);

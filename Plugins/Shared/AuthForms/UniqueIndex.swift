@@ -1,11 +1,11 @@
 /// A `CREATE UNIQUE INDEX` statement over one column.
-struct UniqueIndex {
-    let column: String
+package struct UniqueIndex {
+    package let column: String
     /// Whether the column is compared without regard to the case of ASCII letters.
-    let ignoresCase: Bool
+    package let ignoresCase: Bool
 
     /// Nil for every other statement.
-    init?(_ statement: String) {
+    package init?(_ statement: String) {
         guard let open = statement.firstIndex(of: "("), let close = Self.end(of: statement[open...]) else { return nil }
         let head = statement[..<open].split(whereSeparator: \.isWhitespace).prefix(3).map { $0.lowercased() }
         guard head == ["create", "unique", "index"] else { return nil }

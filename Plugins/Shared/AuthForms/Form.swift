@@ -1,16 +1,16 @@
-import PluginKit
+package import PluginKit
 
 /// The body of a request to one of these routes: a handful of texts and numbers, read as strictly as PocketBase reads
 /// them.
-struct Form {
+package struct Form {
     private let members: JSONObject
     /// Whether they come from a form, where everything is text.
     private let isLoose: Bool
 
-    static let malformed = ServiceError.badRequest("An error occurred while loading the submitted data.")
+    package static let malformed = ServiceError.badRequest("An error occurred while loading the submitted data.")
 
     /// - Throws: 400 for a body that cannot be read.
-    init(_ request: HTTPRequest) throws {
+    package init(_ request: HTTPRequest) throws {
         let body = request.body
         let type = request.header("Content-Type") ?? ""
         if body.isEmpty {
@@ -42,7 +42,7 @@ struct Form {
     /// A text; empty when it is missing or null.
     ///
     /// - Throws: 400 when it is something else.
-    func text(_ name: String) throws -> String {
+    package func text(_ name: String) throws -> String {
         switch member(name) {
         case nil, .null: return ""
         case .string(let text): return text
@@ -62,10 +62,24 @@ struct Form {
         }
     }
 
+    /// An object; empty when it is missing or null. A form has it as JSON.
+    ///
+    /// - Throws: 400 when it is something else.
+    package func object(_ name: String) throws -> JSONObject {
+        switch member(name) {
+        case nil, .null: return [:]
+        case .object(let object): return object
+        case .string(let text) where isLoose:
+            guard let object = try? JSONParser.parse(text).objectValue else { throw Self.malformed }
+            return object
+        default: throw Self.malformed
+        }
+    }
+
     /// An integer; 0 when it is missing or null.
     ///
     /// - Throws: 400 when it is something else.
-    func integer(_ name: String) throws -> Int64 {
+    package func integer(_ name: String) throws -> Int64 {
         switch member(name) {
         case nil, .null: return 0
         case .number(let number):
@@ -80,14 +94,14 @@ struct Form {
 }
 
 extension Failure {
-    static let lengthOutOfRange = Failure(
+    package static let lengthOutOfRange = Failure(
         "validation_length_out_of_range", "The length must be between 1 and 255.", params: ["max": 255, "min": 1])
-    static let notInList = Failure("validation_in_invalid", "Must be a valid value.")
+    package static let notInList = Failure("validation_in_invalid", "Must be a valid value.")
 }
 
 extension ServiceError {
     /// The failures of a form's members; nil when there are none.
-    static func invalidForm(_ failures: [String: Failure]) -> ServiceError? {
+    package static func invalidForm(_ failures: [String: Failure]) -> ServiceError? {
         failures.isEmpty
             ? nil : .badRequest("An error occurred while validating the submitted data.", fields: failures)
     }

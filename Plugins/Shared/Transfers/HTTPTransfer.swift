@@ -1,15 +1,15 @@
-import CCurl
-import Glibc
-import PluginKit
+internal import CCurl
+internal import Glibc
+package import PluginKit
 
 /// The body of a request.
-enum HTTPBody: Sendable {
+package enum HTTPBody: Sendable {
     case none
     case bytes([UInt8])
     /// A part of a file that is to be stored.
     case source(StorageSource, offset: UInt64, length: UInt64)
 
-    var length: UInt64 {
+    package var length: UInt64 {
         switch self {
         case .none: 0
         case .bytes(let bytes): UInt64(bytes.count)
@@ -19,31 +19,53 @@ enum HTTPBody: Sendable {
 }
 
 /// The head of an answer.
-struct HTTPHead: Sendable {
-    var status = 0
+package struct HTTPHead: Sendable {
+    package var status: Int
     /// By their names in lower case.
-    var headers: [String: String] = [:]
+    package var headers: [String: String] = [:]
+
+    package init(status: Int = 0) { self.status = status }
 }
 
 /// What libcurl could not do.
-struct HTTPError: Error {
-    var reason: String
+package struct HTTPError: Error {
+    package var reason: String
     /// Whether it may go well another time.
-    var isTransient: Bool
+    package var isTransient: Bool
+
+    package init(_ reason: String, isTransient: Bool = false) {
+        self.reason = reason
+        self.isTransient = isTransient
+    }
+}
+
+/// How far a request may go.
+package struct HTTPLimits: Sendable {
+    /// In seconds, for the whole request; 0 for as long as bytes come.
+    package var seconds = 0
+    /// The most bytes that are kept of an answer that is not passed on.
+    package var body = 16 << 20
+    /// Redirects that are followed.
+    package var redirects = 0
+    /// Whether the environment's proxy is used.
+    package var usesProxy = true
+    /// The address that the URL's host has, as "host:port:address", when it was looked up before; empty to look it up.
+    package var address = ""
+
+    package init() {}
 }
 
 /// One request and its answer, through libcurl. Waits; used by one thread.
-final class HTTPTransfer {
+package final class HTTPTransfer {
     /// In seconds. Without a byte for so long, a connection is given up.
     private static let connectTimeout = 10
     private static let stallTimeout = 30
-    /// The most that is kept of an answer that is not passed on.
-    private static let maxBody = 16 << 20
 
-    private(set) var head = HTTPHead()
+    package private(set) var head = HTTPHead()
     /// The answer's body, unless it was passed on.
-    private(set) var body: [UInt8] = []
+    package private(set) var body: [UInt8] = []
     private let source: HTTPBody
+    private let limits: HTTPLimits
     private var sent: UInt64 = 0
     private let begin: (HTTPHead) throws -> Bool
     private let pass: (UnsafeRawBufferPointer) throws -> Void
@@ -56,11 +78,13 @@ final class HTTPTransfer {
     /// - Parameters:
     ///   - begin: told the head before the first byte of the body, or at the end; true passes the body on.
     ///   - pass: takes the bytes of a body that is passed on.
-    init(
-        _ source: HTTPBody, begin: @escaping (HTTPHead) throws -> Bool,
-        pass: @escaping (UnsafeRawBufferPointer) throws -> Void
+    package init(
+        _ source: HTTPBody, limits: HTTPLimits = HTTPLimits(),
+        begin: @escaping (HTTPHead) throws -> Bool = { _ in false },
+        pass: @escaping (UnsafeRawBufferPointer) throws -> Void = { _ in }
     ) {
         self.source = source
+        self.limits = limits
         self.begin = begin
         self.pass = pass
     }
@@ -68,8 +92,8 @@ final class HTTPTransfer {
     /// Sends a request with a handle of libcurl's, whose connection is used again if it has one.
     ///
     /// - Throws: ``HTTPError``, or what `begin` or `pass` threw.
-    func perform(
-        _ curl: UnsafeMutableRawPointer, _ method: String, _ url: String, _ headers: [(String, String)], usesProxy: Bool
+    package func perform(
+        _ curl: UnsafeMutableRawPointer, _ method: String, _ url: String, _ headers: [(String, String)]
     ) throws {
         roost_curl_easy_reset(curl)
         var list: UnsafeMutablePointer<curl_slist>?
@@ -77,10 +101,17 @@ final class HTTPTransfer {
         let lines = headers.map { $0.1.isEmpty ? "\($0.0);" : "\($0.0): \($0.1)" } + ["Expect:"]
         let hasType = headers.contains { $0.0 == "content-type" }
         for line in hasType ? lines : lines + ["Content-Type:"] { list = roost_curl_slist_append(list, line) ?? list }
-        defer { roost_curl_slist_free_all(list) }
+        let addresses = limits.address.isEmpty ? nil : roost_curl_slist_append(nil, limits.address)
+        defer {
+            roost_curl_slist_free_all(list)
+            roost_curl_slist_free_all(addresses)
+        }
         var fault = [CChar](repeating: 0, count: Int(CURL_ERROR_SIZE))
         let code = try fault.withUnsafeMutableBufferPointer { buffer in
-            try set(curl, method, url, list, usesProxy)
+            try set(curl, method, url, list)
+            if addresses != nil {
+                try Self.check(roost_curl_set_pointer(curl, CURLOPT_RESOLVE, UnsafeMutableRawPointer(addresses)))
+            }
             try Self.check(roost_curl_set_pointer(curl, CURLOPT_ERRORBUFFER, buffer.baseAddress))
             defer { _ = roost_curl_set_pointer(curl, CURLOPT_ERRORBUFFER, nil) }
             return try withBody { bytes in
@@ -89,12 +120,12 @@ final class HTTPTransfer {
             }
         }
         if let ended { throw ended }
-        if sourceFailed { throw StorageError(.failed, "The file that is to be stored could not be read.") }
+        if sourceFailed { throw HTTPError("the file that is to be sent could not be read") }
         guard code == CURLE_OK else {
             let words = fault.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
             let reason =
                 words.isEmpty ? String(cString: roost_curl_easy_strerror(code)) : String(decoding: words, as: UTF8.self)
-            throw HTTPError(reason: reason, isTransient: Self.transient.contains(code.rawValue))
+            throw HTTPError(reason, isTransient: Self.transient.contains(code.rawValue))
         }
         try start()
         if let ended { throw ended }
@@ -109,7 +140,7 @@ final class HTTPTransfer {
 
     private static func check(_ code: CURLcode) throws {
         if code != CURLE_OK {
-            throw HTTPError(reason: String(cString: roost_curl_easy_strerror(code)), isTransient: false)
+            throw HTTPError(String(cString: roost_curl_easy_strerror(code)))
         }
     }
 
@@ -120,8 +151,7 @@ final class HTTPTransfer {
     }
 
     private func set(
-        _ curl: UnsafeMutableRawPointer, _ method: String, _ url: String, _ list: UnsafeMutablePointer<curl_slist>?,
-        _ usesProxy: Bool
+        _ curl: UnsafeMutableRawPointer, _ method: String, _ url: String, _ list: UnsafeMutablePointer<curl_slist>?
     ) throws {
         func number(_ option: CURLoption, _ value: Int) throws {
             try Self.check(roost_curl_set_number(curl, option, value))
@@ -133,7 +163,13 @@ final class HTTPTransfer {
         try text(CURLOPT_PROTOCOLS_STR, "http,https")
         // Keys may look like paths that lead elsewhere.
         try number(CURLOPT_PATH_AS_IS, 1)
-        if !usesProxy { try text(CURLOPT_PROXY, "") }
+        if !limits.usesProxy { try text(CURLOPT_PROXY, "") }
+        if limits.seconds > 0 { try number(CURLOPT_TIMEOUT, limits.seconds) }
+        if limits.redirects > 0 {
+            try number(CURLOPT_FOLLOWLOCATION, 1)
+            try number(CURLOPT_MAXREDIRS, limits.redirects)
+            try text(CURLOPT_REDIR_PROTOCOLS_STR, "http,https")
+        }
         try number(CURLOPT_NOSIGNAL, 1)
         try number(CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1))
         try number(CURLOPT_CONNECTTIMEOUT, Self.connectTimeout)
@@ -207,8 +243,8 @@ final class HTTPTransfer {
             if passes {
                 try pass(bytes)
             } else {
-                guard body.count + bytes.count <= Self.maxBody else {
-                    throw StorageError(.failed, "The S3 service answers with more than it should.")
+                guard body.count + bytes.count <= limits.body else {
+                    throw HTTPError("it answers with more than \(limits.body) bytes")
                 }
                 body += bytes
             }

@@ -1,24 +1,25 @@
-import CCurl
-import PluginKit
-import Synchronization
+internal import CCurl
+internal import Synchronization
 
 /// libcurl's handles that are not in use, each with the connection that it had.
 ///
 /// `@unchecked Sendable`: a handle is used by one thread at a time, by whom it was taken out.
-final class HandlePool: @unchecked Sendable {
+package final class HandlePool: @unchecked Sendable {
     private static let most = 16
 
     private let idle = Mutex<[UInt]>([])
+
+    package init() {}
 
     deinit {
         for handle in idle.withLock({ $0 }) { roost_curl_easy_cleanup(UnsafeMutableRawPointer(bitPattern: handle)) }
     }
 
-    func withHandle<R>(_ body: (UnsafeMutableRawPointer) throws -> R) throws -> R {
-        if let problem = roost_curl_load() { throw StorageError(.failed, String(cString: problem)) }
+    package func withHandle<R>(_ body: (UnsafeMutableRawPointer) throws -> R) throws -> R {
+        if let problem = roost_curl_load() { throw HTTPError(String(cString: problem)) }
         let kept = idle.withLock { $0.popLast() }
         guard let handle = kept.flatMap({ UnsafeMutableRawPointer(bitPattern: $0) }) ?? roost_curl_easy_init() else {
-            throw StorageError(.failed, "libcurl cannot be used.")
+            throw HTTPError("libcurl cannot be used")
         }
         defer {
             let isKept = idle.withLock { idle in
