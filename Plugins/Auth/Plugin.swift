@@ -6,6 +6,8 @@ final class AuthPlugin: Plugin {
 
     /// Sign-ins wait for their hash on threads of their own, so that a storm of them takes none of the server's workers.
     private let threads = JobQueue(maxThreads: 16, maxWaiting: 2000)
+    /// Those that wait for a service elsewhere have threads of their own: a service that hangs keeps nobody else out.
+    private let visits = JobQueue(maxThreads: 32, maxWaiting: 2000)
 
     func register(_ host: Host) throws {
         let collections = AuthCollections()
@@ -14,8 +16,9 @@ final class AuthPlugin: Plugin {
         try host.authMethod(PasswordMethod(collections))
         try host.authMethod(OneTimePasswordMethod(collections, mails))
         try AuthMethodsRoute(collections: collections, methods: methods).add(to: host)
-        try SignInRoutes(collections: collections, methods: methods, signIn: SignIn(mails: mails), threads: threads)
-            .add(to: host)
+        try SignInRoutes(
+            collections: collections, methods: methods, signIn: SignIn(mails: mails), threads: threads, visits: visits
+        ).add(to: host)
         try RefreshRoute.add(to: host, collections)
         try ImpersonateRoute.add(to: host, collections)
         try VerificationRoutes(collections: collections, mails: mails).add(to: host)
@@ -28,6 +31,7 @@ final class AuthPlugin: Plugin {
 
     func stop() {
         threads.stop()
+        visits.stop()
         Bcrypt.stop()
     }
 }

@@ -7,8 +7,7 @@ final class AppleNames: Sendable {
     private static let most = 10_000
     private static let seconds: Int64 = 60
     /// In bytes.
-    private static let longestName = 150
-    private static let longestCode = 1000
+    private static let (longestName, longestCode, longestForm) = (150, 1000, 4096)
 
     private struct Entry {
         var name: String
@@ -17,13 +16,12 @@ final class AppleNames: Sendable {
 
     private let entries = Mutex<[String: Entry]>([:])
 
-    /// - Parameter user: the form's `user`: a JSON document with the name.
+    /// - Parameter user: the form's `user`: a JSON document with the name. Anybody may have written it.
     func keep(_ user: String, for code: String) {
-        guard !user.isEmpty, code.utf8.count <= Self.longestCode, let json = try? JSONParser.parse(user) else { return }
-        let parts = ["firstName", "lastName"].map { json["name"]?[$0]?.stringValue ?? "" }
-        var name = parts.joined(separator: " ")
-        while name.utf8.count > Self.longestName { name.removeLast() }
-        name = name.trimmingSpaces
+        guard !user.isEmpty, user.utf8.count <= Self.longestForm, code.utf8.count <= Self.longestCode,
+            let json = try? JSONParser.parse(user)
+        else { return }
+        let name = Self.name(json["name"])
         guard !name.isEmpty else { return }
         let now = DateTime.now().seconds
         entries.withLock { entries in
@@ -31,6 +29,14 @@ final class AppleNames: Sendable {
             guard entries.count < Self.most else { return }
             entries[code] = Entry(name: name, end: now + Self.seconds)
         }
+    }
+
+    /// First and last name, as much of them as fits.
+    static func name(_ name: JSON?) -> String {
+        let whole = ["firstName", "lastName"].map { name?[$0]?.stringValue ?? "" }.joined(separator: " ")
+        let end = whole.utf8.index(whole.startIndex, offsetBy: longestName, limitedBy: whole.endIndex) ?? whole.endIndex
+        // A scalar that lies across the end stays out.
+        return String(whole.unicodeScalars[..<end]).trimmingSpaces
     }
 
     /// The name that belongs to a code, once; empty when there is none.

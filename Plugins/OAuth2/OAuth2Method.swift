@@ -168,7 +168,7 @@ final class OAuth2Method: AuthMethod {
         }
         let record = try records.create(
             in: attempt.collection, as: attempt.request, context: "oauth2", body: body, uploads: uploads)
-        if record.text("email") == account.email, record["verified"] != .bool(true) {
+        if record.text("email").isSame(as: account.email), record["verified"] != .bool(true) {
             try record.set("verified", .bool(true))
             try records.save(record)
         }
@@ -214,7 +214,7 @@ final class OAuth2Method: AuthMethod {
             try record.set("email", .text(account.email))
             isChanged = true
         }
-        if !isVerified, record.text("email").isEmpty || record.text("email") == account.email {
+        if !isVerified, record.text("email").isEmpty || record.text("email").isSame(as: account.email) {
             try record.set("verified", .bool(true))
             isChanged = true
         }

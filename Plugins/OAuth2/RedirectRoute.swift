@@ -34,12 +34,14 @@ struct RedirectRoute: Sendable {
         _ state: String, _ code: String, _ error: String, user: String, _ request: HTTPRequest
     ) async -> Bool {
         guard !state.isEmpty, let delivery = RealtimeDelivery(host) else { return false }
+        // Kept before the client learns of the code, which it may use at once.
         if error.isEmpty, !code.isEmpty { names.keep(user, for: code) }
         var message: JSONObject = ["state": .string(state), "code": .string(code)]
         if !error.isEmpty { message["error"] = .string(error) }
         // Who comes back must be who went: another address may be somebody who was sent the link.
         let wasSent = await delivery.deliver(
             "@oauth2", .object(message), to: state, at: request.remoteIP, for: request)
+        if !wasSent { _ = names.take(code) }
         return wasSent && error.isEmpty && !code.isEmpty
     }
 

@@ -329,21 +329,15 @@ def serial(running, authority, context=None):
         return link.getpeercert()["serialNumber"]
 
 
+def replace(certificate, key, pair):
+    for source, target in zip(pair, (certificate, key)):
+        shutil.copy(source, target + ".new")
+        os.rename(target + ".new", target)
+
+
 def renewal(running, authority, certificate, key):
     """A renewed certificate is taken while connections go on, and one that cannot be used is not."""
-    def put(pair):
-        for source, target in zip(pair, (certificate, key)):
-            shutil.copy(source, target + ".new")
-            os.rename(target + ".new", target)
-
-    def becomes(wanted, seconds):
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
-            if (serial(running, authority) == wanted) is True:
-                return True
-            time.sleep(0.1)
-        return False
-
+    put = lambda pair: replace(certificate, key, pair)
     first = serial(running, authority)
     kept = http.client.HTTPSConnection("localhost", running.port, timeout=20, context=trusting(authority))
     kept.request("GET", "/api/health")
@@ -410,6 +404,12 @@ def main():
         check("www leads to the domain", answer[0] == 307 and answer[2].getheader("Location") == "https://roost.test/x?y=z",
               (answer[0], answer[2].getheader("Location")))
         check("other hosts are answered", request(running, trusting(authority), "GET", "/api/health")[0] == 200)
+        before = serial(running, authority)
+        replace(certificate, key, authority.issue("elsewhere", hosts="DNS:localhost,DNS:other.test"))
+        running.process.send_signal(signal.SIGHUP)
+        time.sleep(0.3)
+        check("a certificate that is not for the domain is not taken", serial(running, authority) == before)
+        check("which stands in the log", "is not for roost.test" in logged(running, authority))
         check("the domain is named", "https://roost.test:%d" % running.port in running.log(), running.log())
     finally:
         if running:

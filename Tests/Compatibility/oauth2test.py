@@ -7,10 +7,12 @@ The same steps run on both; what they answer, and what they ask of the provider,
 import argparse
 import base64
 import concurrent.futures
+import contextlib
 import http.server
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -26,7 +28,7 @@ from server import SUPERUSER_EMAIL, SUPERUSER_PASSWORD, Server, find_pocketbase,
 USERS = "/api/collections/users/"
 VOLATILE = [
     (re.compile(r'"(authURL|authUrl|state|codeVerifier|codeChallenge|logo|secret)": "(?:[^"\\]|\\.)+"'), r'"\1": "<there>"'),
-    (re.compile(r"http://(?:127\.0\.0\.1|localhost):\d+"), "<provider>"),
+    (re.compile(r"http://(?:192\.31\.196\.1|127\.0\.0\.1|localhost|%6cocalhost|example\.com\\+@127\.0\.0\.1):\d+"), "<provider>"),
     (re.compile(r'"(created|updated)": "[^"]*"'), r'"\1": "<time>"'),
     (re.compile(r'"(collectionId|recordRef|collectionRef)": "\w+"'), r'"\1": "<id>"'),
     (re.compile(r"[\w-]{10,}\.[\w-]{10,}\.[\w-]{10,}"), "<token>"),
@@ -34,10 +36,28 @@ VOLATILE = [
 ]
 
 
+# Of the public internet, where it leads nowhere (RFC 7535).
+PUBLIC = "192.31.196.1"
+
+
+@contextlib.contextmanager
+def public_address():
+    """Gives this machine an address of the public internet for a while, to fetch pictures from; says so where that is not allowed."""
+    change = lambda what: subprocess.run(["ip", "addr", what, PUBLIC + "/32", "dev", "lo"], capture_output=True).returncode == 0
+    added = bool(shutil.which("ip")) and change("add")
+    if not added:
+        print("no public address can be had here: no picture is fetched")
+    try:
+        yield added
+    finally:
+        if added:
+            change("del")
+
+
 class Provider:
     """A provider that answers what the test says, and notes what it was asked."""
 
-    def __init__(self):
+    def __init__(self, address="127.0.0.1"):
         provider = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -67,8 +87,8 @@ class Provider:
 
             do_GET = do_POST = answer
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = "http://127.0.0.1:%d" % self.server.server_port
+        self.server = http.server.ThreadingHTTPServer((address, 0), Handler)
+        self.url = "http://%s:%d" % (address, self.server.server_port)
         self.asked = []
         self.pages = {}
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
@@ -409,6 +429,10 @@ def creating(session, provider):
     made("with verified in it", {"createData": {"verified": True}}, sub="13", email="m@example.com")
     made("with an id", {"createData": {"id": "chosen000000001"}}, sub="14", email="n@example.com")
     made("with unknown data", {"createData": {"nope": 1, "nested": {"a": [1]}}}, sub="15", email="o@example.com")
+    # Whatever a provider calls somebody is never a query.
+    for number, sub in enumerate(("x\\' || id != \"\" //", "' || id != '' //", "a\\\\b\\", "\"quoted\"", "\u0600' || 1=1 //", "'\u0301 || id != '' //", "{:c}")):
+        for time_ in ("first", "second"):
+            made("as %s, the %s time" % (ascii(sub), time_), sub=sub, email="q%d@example.com" % number, preferred_username="quoted%d" % number)
     made("with an address that is taken", {"createData": {"email": "ann@example.com"}}, sub="16", email="p@example.com")
     note(session, "the password is good", session.send(
         "POST", USERS + "auth-with-password", {"identity": "i@example.com", "password": "own-password"}).status_code)
@@ -439,10 +463,26 @@ def creating(session, provider):
     configure(session, provider, "oidc", mapped={**mapped, "avatarURL": "photo"})
     provider.pages["/p.png"] = (200, "image/png", b"\x89PNG\r\n\x1a\n")
     for place in (provider.url + "/p.png", "http://localhost:%d/p.png" % provider.server.server_port, "http://[::1]/p", "http://10.0.0.1/p", "file:///etc/passwd",
-                  "nonsense", "", "http://user@127.0.0.1/p", "http://0x7f000001/p", "http://169.254.169.254/latest", "http://[::ffff:127.0.0.1]/p"):
+                  "nonsense", "", "http://user@127.0.0.1/p", "http://0x7f000001/p", "http://169.254.169.254/latest", "http://[::ffff:127.0.0.1]/p",
+                  "http://example.com\\@127.0.0.1:%d/p.png" % provider.server.server_port, "http://%6cocalhost:{0}/p.png".format(provider.server.server_port)):
         made("a picture at %s" % place.replace(str(provider.server.server_port), "PORT"), sub="f%d" % len(session.seen), email="f%d@example.com" % len(session.seen),
              picture=place)
     note(session, "nobody looked", [asked for asked in provider.take() if "p.png" in asked[1]])
+    if FETCHES:
+        picture, gone = provider.pages["/p.png"], provider.url
+        provider = elsewhere = Provider(PUBLIC)
+        elsewhere.pages.update({
+            "/p.png": picture, "/on": (302, "text/plain", "/p.png"), "/far": (307, "text/plain", elsewhere.url + "/p.png?x=1"), "/round": (302, "text/plain", "/round"),
+            "/in": (302, "text/plain", gone + "/p.png"), "/other": (302, "text/plain", "ftp://%s/p.png" % PUBLIC), "/refused": (500, "image/png", picture[2])})
+        configure(session, provider, "oidc", mapped={**mapped, "avatarURL": "photo"})
+        for place in ("/p.png", "/on", "/far", "/round", "/in", "/other", "/refused", "/gone"):
+            status, data = enter(session, provider, "", "oidc", {**user, "sub": place, "email": "at%s@example.com" % place[1:], "picture": elsewhere.url + place}, show=False)
+            kept = data["record"]["photo"] if status == 200 else data
+            note(session, "a picture at %s of the public internet" % place, re.sub(r"^\w+\.", "<name>.", kept))
+            if kept:
+                file = session.http.get("%s/api/files/users/%s/%s" % (session.url, data["record"]["id"], kept))
+                note(session, "it is the picture", file.content == picture[2])
+        elsewhere.stop()
     events = session.send("GET", "/api/collections/users/records?perPage=1", token=session.root)
     note(session, "still there", events.status_code)
 
@@ -565,6 +605,11 @@ def redirects(session, provider):
     go("by a form", form={"state": events.id, "code": "c2", "user": '{"name": {"firstName": "Ann", "lastName": "A"}}'})
     note(session, "by a form, told", shown(events))
     events.close()
+    events = waiting()
+    began = time.monotonic()
+    go("by a form with a name that never ends", form={"state": events.id, "code": "c3", "user": json.dumps({"name": {"firstName": "\U0001F1E9" * 100_000}}, ensure_ascii=False)})
+    note(session, "soon", time.monotonic() - began < 3)
+    events.close()
     for topic in ("users/*", "@oauth2?x=1"):
         events = waiting(topic)
         go("who waits for something else: %s" % topic, {"state": events.id, "code": "c"})
@@ -645,14 +690,14 @@ def run(command, label, only):
 
 
 def main():
-    global KEYS
+    global KEYS, FETCHES
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--roost")
     parser.add_argument("--pocketbase")
     parser.add_argument("--only", action="append", help="a step; may be given several times")
     options = parser.parse_args()
     roost, pocketbase = find_roost(options.roost), find_pocketbase(options.pocketbase)
-    with tempfile.TemporaryDirectory(prefix="oauth2keys-") as home, concurrent.futures.ThreadPoolExecutor(2) as pool:
+    with tempfile.TemporaryDirectory(prefix="oauth2keys-") as home, concurrent.futures.ThreadPoolExecutor(2) as pool, public_address() as FETCHES:
         KEYS = Keys(home)
         theirs = pool.submit(run, pocketbase, "PocketBase", options.only)
         ours = pool.submit(run, roost, "Roost", options.only)

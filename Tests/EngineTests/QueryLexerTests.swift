@@ -1,4 +1,5 @@
 import Engine
+import JSON
 import Testing
 
 @Suite struct QueryLexerTests {
@@ -97,5 +98,27 @@ import Testing
         #expect(Self.show("a=1\u{0} b") == "error")
         #expect(Self.show("a='x\u{0}'") == "error")
         #expect(Self.show("a='\u{1}'") == "a='\u{1}'")
+    }
+
+    @Test(
+        "a value in place of a placeholder is one text, whatever is in it",
+        arguments: [
+            "plain", "", "'", "\\", "\\'", "\\\\", "a\\", "\"", "\\\"", "' || id != \"\" //", "x\\' || id != \"\" //",
+            "\u{0600}' || 1=1 //", "'\u{0301} || 1=1 //", "'\u{200D}x", "{:b}", "é", "\r\n' //", "// x",
+        ])
+    func placeholders(value: String) throws {
+        let filled = FilterPlaceholders.fill("a = {:v} && b = {:n}", ["v": .string(value), "n": 1])
+        let bytes = Array(value.utf8)
+        guard case .all(let nodes) = try FilterExpression(parsing: filled).root,
+            case .comparison(_, _, .text(let text))? = nodes.first
+        else { return #expect(Bool(false), "\(filled)") }
+        #expect(Array(text.utf8) == bytes)
+        #expect(nodes.count == 2)
+    }
+
+    @Test("a NUL in a value ends no query")
+    func nulInValue() throws {
+        let filled = FilterPlaceholders.fill("a = {:v} && b = 1", ["v": "x\0' || 1=1"])
+        #expect(Self.show(filled) == "[a='x\u{FFFD}' || 1=1' & b=1.0]")
     }
 }

@@ -48,12 +48,6 @@ extension HTTPRequest {
     }
 }
 
-extension String {
-    /// Whether both are the same bytes. `==` takes texts for equal that only look alike, such as é and e with an accent,
-    /// and so two people's addresses for one.
-    func isSame(as other: String) -> Bool { utf8.elementsEqual(other.utf8) }
-}
-
 extension AuthCollection {
     /// The record of an e-mail address, in any case where the collection's index does not tell cases apart.
     func record(email: String, _ records: Records) throws -> Record? {

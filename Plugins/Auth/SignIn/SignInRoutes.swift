@@ -6,28 +6,36 @@ struct SignInRoutes: Sendable {
     let collections: AuthCollections
     let methods: AuthMethods
     let signIn: SignIn
+    /// For methods that compute.
     let threads: JobQueue
+    /// For methods that may ask a service elsewhere.
+    let visits: JobQueue
     /// Tries of second proofs, for methods that count none themselves.
     private let attempts = AttemptLimit()
 
-    init(collections: AuthCollections, methods: AuthMethods, signIn: SignIn, threads: JobQueue) {
+    init(collections: AuthCollections, methods: AuthMethods, signIn: SignIn, threads: JobQueue, visits: JobQueue) {
         self.collections = collections
         self.methods = methods
         self.signIn = signIn
         self.threads = threads
+        self.visits = visits
     }
 
     func add(to host: Host) throws {
-        try add("request-otp", to: host) { try begin("otp", $0) }
-        for name in ["password", "otp", "oauth2"] { try add("auth-with-" + name, to: host) { try finish(name, $0) } }
-        try add("auth-begin/{method}", to: host) { try begin($0.parameter("method") ?? "", $0) }
-        try add("auth-with/{method}", to: host) { try finish($0.parameter("method") ?? "", $0) }
+        try add("request-otp", to: host, on: threads) { try begin("otp", $0) }
+        for name in ["password", "otp"] {
+            try add("auth-with-" + name, to: host, on: threads) { try finish(name, $0) }
+        }
+        try add("auth-with-oauth2", to: host, on: visits) { try finish("oauth2", $0) }
+        try add("auth-begin/{method}", to: host, on: visits) { try begin($0.parameter("method") ?? "", $0) }
+        try add("auth-with/{method}", to: host, on: visits) { try finish($0.parameter("method") ?? "", $0) }
     }
 
     private func add(
-        _ path: String, to host: Host, _ handler: @escaping @Sendable (HTTPRequest) throws -> HTTPResponse
+        _ path: String, to host: Host, on queue: JobQueue,
+        _ handler: @escaping @Sendable (HTTPRequest) throws -> HTTPResponse
     ) throws {
-        try host.route("POST", "/api/collections/{collection}/" + path, on: { threads.run($0) }) { request in
+        try host.route("POST", "/api/collections/{collection}/" + path, on: { queue.run($0) }) { request in
             // In a storm many have gone before it is their turn.
             request.isOpen ? try handler(request) : .noContent
         }

@@ -1,3 +1,4 @@
+import AuthForms
 import Glibc
 import PluginKit
 import WebTokens

@@ -106,3 +106,9 @@ extension ServiceError {
             ? nil : .badRequest("An error occurred while validating the submitted data.", fields: failures)
     }
 }
+
+extension String {
+    /// Whether both are the same bytes. `==` takes texts for equal that only look alike, such as é and e with an accent,
+    /// and so two people's addresses for one.
+    package func isSame(as other: String) -> Bool { utf8.elementsEqual(other.utf8) }
+}

@@ -49,8 +49,10 @@ package struct HTTPLimits: Sendable {
     package var redirects = 0
     /// Whether the environment's proxy is used.
     package var usesProxy = true
-    /// The address that the URL's host has, as "host:port:address", when it was looked up before; empty to look it up.
-    package var address = ""
+    /// Whether only addresses on the public internet are connected to, wherever the URL and redirects lead: for URLs that
+    /// others wrote, which must not lead to machines of the operator's own network. Needs `usesProxy` to be false, and a
+    /// handle that never made a connection without this.
+    package var isPublicOnly = false
 
     package init() {}
 }
@@ -101,17 +103,10 @@ package final class HTTPTransfer {
         let lines = headers.map { $0.1.isEmpty ? "\($0.0);" : "\($0.0): \($0.1)" } + ["Expect:"]
         let hasType = headers.contains { $0.0 == "content-type" }
         for line in hasType ? lines : lines + ["Content-Type:"] { list = roost_curl_slist_append(list, line) ?? list }
-        let addresses = limits.address.isEmpty ? nil : roost_curl_slist_append(nil, limits.address)
-        defer {
-            roost_curl_slist_free_all(list)
-            roost_curl_slist_free_all(addresses)
-        }
+        defer { roost_curl_slist_free_all(list) }
         var fault = [CChar](repeating: 0, count: Int(CURL_ERROR_SIZE))
         let code = try fault.withUnsafeMutableBufferPointer { buffer in
             try set(curl, method, url, list)
-            if addresses != nil {
-                try Self.check(roost_curl_set_pointer(curl, CURLOPT_RESOLVE, UnsafeMutableRawPointer(addresses)))
-            }
             try Self.check(roost_curl_set_pointer(curl, CURLOPT_ERRORBUFFER, buffer.baseAddress))
             defer { _ = roost_curl_set_pointer(curl, CURLOPT_ERRORBUFFER, nil) }
             return try withBody { bytes in
@@ -164,6 +159,12 @@ package final class HTTPTransfer {
         // Keys may look like paths that lead elsewhere.
         try number(CURLOPT_PATH_AS_IS, 1)
         if !limits.usesProxy { try text(CURLOPT_PROXY, "") }
+        if limits.isPublicOnly {
+            try Self.check(
+                roost_curl_set_admission(curl) { address in
+                    address.map { PublicAddress.isPublic($0) } == true ? 1 : 0
+                })
+        }
         if limits.seconds > 0 { try number(CURLOPT_TIMEOUT, limits.seconds) }
         if limits.redirects > 0 {
             try number(CURLOPT_FOLLOWLOCATION, 1)

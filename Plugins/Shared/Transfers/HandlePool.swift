@@ -21,14 +21,19 @@ package final class HandlePool: @unchecked Sendable {
         guard let handle = kept.flatMap({ UnsafeMutableRawPointer(bitPattern: $0) }) ?? roost_curl_easy_init() else {
             throw HTTPError("libcurl cannot be used")
         }
-        defer {
+        do {
+            let result = try body(handle)
             let isKept = idle.withLock { idle in
                 guard idle.count < Self.most else { return false }
                 idle.append(UInt(bitPattern: handle))
                 return true
             }
             if !isKept { roost_curl_easy_cleanup(handle) }
+            return result
+        } catch {
+            // After a transfer that failed early, libcurl 7.88 takes some options for set and refuses them.
+            roost_curl_easy_cleanup(handle)
+            throw error
         }
-        return try body(handle)
     }
 }

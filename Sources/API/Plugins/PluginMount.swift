@@ -34,12 +34,12 @@ package struct PluginMount {
         let below = "/api/collections/{collection}/"
         let isFile = route.path.hasPrefix("/api/files/{collection}/")
         let isOfCollection = isFile || route.path.hasPrefix(below)
-        let actions =
-            isFile ? ["file"] : Self.collectionActions[String(route.path.dropFirst(below.count))] ?? []
+        let end = isFile ? "" : String(route.path.dropFirst(below.count))
         router.add(route.method.isEmpty ? nil : HTTPMethod(rawValue: route.method), route.path, options: options) {
             request, responder in
             let exchange = Exchange(request: request, responder: responder, services: services)
             if isOfCollection {
+                let actions = isFile ? ["file"] : Self.actions(end, method: exchange.parameter("method"))
                 do { try Self.checkRate(exchange, actions) } catch { return exchange.fail(error) }
             }
             if let refusal = Self.refusal(route.audience, exchange) { return exchange.fail(refusal) }
@@ -67,6 +67,19 @@ package struct PluginMount {
         "confirm-verification": ["confirmVerification"], "request-email-change": ["requestEmailChange"],
         "confirm-email-change": ["confirmEmailChange"],
     ]
+
+    /// - Parameters:
+    ///   - end: of a route's path below a collection.
+    ///   - method: of signing in, which some paths name. Whoever limits one of PocketBase's limits it on this way too.
+    private static func actions(_ end: String, method: String) -> [String] {
+        let known =
+            switch (end, method) {
+            case ("auth-with/{method}", _): collectionActions["auth-with-" + method]
+            case ("auth-begin/{method}", "otp"): collectionActions["request-otp"]
+            default: nil as [String]?
+            }
+        return known ?? collectionActions[end] ?? []
+    }
 
     /// Counts a request to a route below a collection, which the gate leaves to the route.
     private static func checkRate(_ exchange: Exchange, _ actions: [String]) throws {

@@ -36,6 +36,7 @@ package enum AuthRecordRules {
     }
 
     static func beforeWrite(_ record: Record, saver: RecordSaver, transaction: Transaction) throws {
+        try checkIdentity(record, transaction)
         if record.collection.isSuperusers { record["verified"] = .bool(true) }
         if !record.isNew, record["tokenKey"] == record.originalValue("tokenKey"),
             record["password"] != record.originalValue("password") || record["email"] != record.originalValue("email")
@@ -54,6 +55,18 @@ package enum AuthRecordRules {
                     "id": FieldFailure("validation_invalid_auth_id", "Invalid or duplicated auth record id.")
                 ])
             }
+        }
+    }
+
+    /// Whoever changes who may sign in must have seen who may: a change that was begun with the old password, and is written
+    /// after somebody else's proof has replaced that, would undo it.
+    private static func checkIdentity(_ record: Record, _ transaction: Transaction) throws {
+        let changes = ["password", "tokenKey", "email", "verified"].contains { record[$0] != record.originalValue($0) }
+        guard !record.isNew, changes,
+            let stored = try transaction.connection.record(id: record.id, in: record.collection)
+        else { return }
+        guard ["password", "tokenKey"].allSatisfy({ stored[$0] == record.originalValue($0) }) else {
+            throw ServiceError.badRequest("The record's sign-in data was changed meanwhile.")
         }
     }
 

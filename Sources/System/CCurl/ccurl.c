@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 #include <pthread.h>
+#include <sys/socket.h>
 
 /* curl_easy_setopt is a macro around the function in some headers. */
 #undef curl_easy_setopt
@@ -79,6 +80,17 @@ CURLcode roost_curl_set_functions(
     }
 #undef SET
     return CURLE_OK;
+}
+
+static curl_socket_t open_admitted(void *admit, curlsocktype purpose, struct curl_sockaddr *address) {
+    (void)purpose;
+    if (!((roost_curl_admit)admit)(&address->addr)) return CURL_SOCKET_BAD;
+    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+CURLcode roost_curl_set_admission(CURL *handle, roost_curl_admit admit) {
+    CURLcode code = library.curl_easy_setopt(handle, CURLOPT_OPENSOCKETFUNCTION, open_admitted);
+    return code != CURLE_OK ? code : library.curl_easy_setopt(handle, CURLOPT_OPENSOCKETDATA, (void *)admit);
 }
 
 struct curl_slist *roost_curl_slist_append(struct curl_slist *list, const char *text) {

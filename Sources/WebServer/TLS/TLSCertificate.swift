@@ -31,6 +31,7 @@ package final class TLSCertificate: Sendable {
 
     package let certificate: String
     package let key: String
+    private let domains: [String]
     private let state: Mutex<State>
 
     /// Reads both files. Blocks.
@@ -44,10 +45,8 @@ package final class TLSCertificate: Sendable {
         self.certificate = certificate
         self.key = key
         let seen = Self.marks([certificate, key])
-        let (context, leaf) = try Self.load(certificate, key)
-        for domain in domains where !Self.covers(leaf, domain) {
-            throw Failure(description: "The certificate in \(certificate) is not for \(domain).")
-        }
+        self.domains = domains
+        let context = try Self.load(certificate, key, for: domains)
         state = Mutex(State(context: context, seen: seen))
     }
 
@@ -57,7 +56,7 @@ package final class TLSCertificate: Sendable {
         let marks = Self.marks([certificate, key])
         guard state.withLock({ $0.seen }) != marks else { return .unchanged }
         do throws(Failure) {
-            let (context, _) = try Self.load(certificate, key)
+            let context = try Self.load(certificate, key, for: domains)
             state.withLock { $0 = State(context: context, seen: marks) }
             return .reloaded
         } catch {
@@ -92,9 +91,12 @@ package final class TLSCertificate: Sendable {
     }
 
     private static func load(
-        _ certificate: String, _ key: String
-    ) throws(Failure) -> (NIOSSLContext, NIOSSLCertificate) {
+        _ certificate: String, _ key: String, for domains: [String]
+    ) throws(Failure) -> NIOSSLContext {
         let chain = try chain(in: certificate)
+        for domain in domains where !covers(chain[0], domain) {
+            throw Failure(description: "The certificate in \(certificate) is not for \(domain).")
+        }
         let bytes = try content(of: key, "key")
         guard let privateKey = try? NIOSSLPrivateKey(bytes: bytes, format: .pem) else {
             let isEncrypted = String(decoding: bytes, as: UTF8.self).contains("ENCRYPTED")
@@ -110,7 +112,7 @@ package final class TLSCertificate: Sendable {
         guard let context = try? NIOSSLContext(configuration: configuration) else {
             throw Failure(description: "The key in \(key) does not belong to the certificate in \(certificate).")
         }
-        return (context, chain[0])
+        return context
     }
 
     /// The certificates of a file: one at least, the first of which is valid now.

@@ -34,6 +34,10 @@ typedef int (*roost_curl_seek)(void *user, curl_off_t offset, int origin);
 CURLcode roost_curl_set_functions(
     CURL *handle, roost_curl_bytes header, roost_curl_bytes write, roost_curl_bytes read, roost_curl_seek seek, void *user);
 
+/* Has libcurl connect to addresses alone for which `admit`, called with each before, does not answer 0. */
+typedef int (*roost_curl_admit)(const struct sockaddr *address);
+CURLcode roost_curl_set_admission(CURL *handle, roost_curl_admit admit);
+
 struct curl_slist *roost_curl_slist_append(struct curl_slist *list, const char *text);
 void roost_curl_slist_free_all(struct curl_slist *list);
 
