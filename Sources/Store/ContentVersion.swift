@@ -25,6 +25,8 @@ extension Connection {
             if !hasRead {
                 _ = try scalar("PRAGMA schema_version")
                 hasRead = true
+                // After a BEGIN, that was what its moment was taken at.
+                guard sqlite3_txn_state(handle, "main") == SQLITE_TXN_NONE else { return nil }
             }
             return ContentVersion(of: handle)
         }

@@ -252,7 +252,14 @@ package final class Database: Sendable {
                 usleep(20_000)
             }
         }
-        defer { _ = try? maintain { [writer] _ in writer.release() } }
+        // However many writes wait: nothing would ever be copied out of the log again.
+        defer {
+            _ = try? perform(isOwed: true) {
+                .alone($0)
+            } body: { [writer] (_: Connection) in
+                writer.release()
+            }
+        }
         return try body(FrozenFile(connection: connection, size: size ?? 0))
     }
 
@@ -264,7 +271,8 @@ package final class Database: Sendable {
 
     /// Queues work and waits for it; on the writer's thread runs it at once.
     private func perform<T, Argument>(
-        _ work: (@escaping (Argument) throws -> Void) -> WriteJob.Work, body: (Argument) throws -> T
+        isOwed: Bool = false, _ work: (@escaping (Argument) throws -> Void) -> WriteJob.Work,
+        body: (Argument) throws -> T
     ) throws -> T {
         try withoutActuallyEscaping(body) { body in
             var value: T?
@@ -283,7 +291,7 @@ package final class Database: Sendable {
             if writer.isCurrentThread {
                 writer.runNow(job)
             } else {
-                try writer.enqueue(job)
+                try writer.enqueue(job, isOwed: isOwed)
                 done.withLock { while !isDone { done.wait() } }
             }
             if let failure { throw failure }

@@ -134,10 +134,12 @@ final class Writer: @unchecked Sendable {
     var isCurrentThread: Bool { pthread_equal(thread.pointee, pthread_self()) != 0 }
 
     /// Queues a job; fails if too many wait or the writer has stopped.
-    func enqueue(_ job: WriteJob) throws(StoreError) {
+    ///
+    /// - Parameter isOwed: whether the job ends something, and so waits however many wait before it.
+    func enqueue(_ job: WriteJob, isOwed: Bool = false) throws(StoreError) {
         let refusal: StoreError? = monitor.withLock {
             if isStopping { return StoreError.closed }
-            if queued >= limits.queueLength { return StoreError.overloaded("too many writes are waiting") }
+            if queued >= limits.queueLength, !isOwed { return StoreError.overloaded("too many writes are waiting") }
             queue.append(job)
             queued += 1
             if queue.count == 1 { monitor.signal() }
@@ -177,7 +179,7 @@ final class Writer: @unchecked Sendable {
     var currentTransaction: Transaction? { current }
 
     /// Runs a job at once, on the writer's thread, outside of a transaction.
-    func runNow(_ job: WriteJob) { run([job]) }
+    func runNow(_ job: WriteJob) { run([job]) { _ in } }
 
     private func loop() {
         var clock = clockid_t()
@@ -187,7 +189,7 @@ final class Writer: @unchecked Sendable {
             let (jobs, isOver) = nextJobs(idleTime: idleTime)
             if !jobs.isEmpty {
                 idleTime = Writer.idleTime
-                run(jobs)
+                run(jobs) { done in monitor.withLock { queued -= done } }
                 checkpointIfDue()
                 if limits.checkpoints, statistics.refreshIfDue(connection) { onNewStatistics() }
             } else if isOver {
@@ -218,7 +220,8 @@ final class Writer: @unchecked Sendable {
         }
     }
 
-    private func run(_ jobs: [WriteJob]) {
+    /// - Parameter report: told how many more are done.
+    private func run(_ jobs: [WriteJob], _ report: (Int) -> Void) {
         var next = 0
         while next < jobs.count {
             let first = next
@@ -228,8 +231,7 @@ final class Writer: @unchecked Sendable {
             } else {
                 next = runBatch(jobs, from: next)
             }
-            let done = next - first
-            monitor.withLock { queued = max(0, queued - done) }
+            report(next - first)
         }
     }
 
@@ -404,9 +406,10 @@ final class Writer: @unchecked Sendable {
             // Somebody has it held at an older commit.
             return nil
         }
-        state.pointee.holds += 1
         let pages = try connection.scalar("PRAGMA page_count")?.intValue ?? 0
-        return pages * (try connection.scalar("PRAGMA page_size")?.intValue ?? 0)
+        let size = pages * (try connection.scalar("PRAGMA page_size")?.intValue ?? 0)
+        state.pointee.holds += 1
+        return size
     }
 
     /// Ends what `hold` began. On the writer's thread.

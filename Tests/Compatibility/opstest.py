@@ -458,7 +458,7 @@ def random_batches(roost, pocketbase, home, seed, count):
         answers, times = [], []
         for session in (theirs, ours):
             session.send("PATCH", "/api/settings", json={"batch": {"timeout": 1}})
-            answer = session.send("POST", "/api/sql", json={"query": "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c LIMIT 3000) "
+            answer = session.send("POST", "/api/sql", json={"query": "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c LIMIT 7000) "
                                   "INSERT INTO targets (id, title) SELECT printf('slow%011d', n), printf('title %d', n) FROM c"})
             check("batches: rows for a slow rule", answer.status_code == 200, answer.text)
             answer = session.send("POST", "/api/collections", json={

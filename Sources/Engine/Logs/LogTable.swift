@@ -48,7 +48,7 @@ enum LogTable {
     /// An id of PocketBase's length and alphabet that begins with the time: ids in order go to the end of their index,
     /// where random ones would change a page each.
     private static func id(of line: LogBlock.Line) -> String {
-        // Nine digits of base 36 are enough until the year 5188, six hold any number.
+        // Nine digits of base 36 are enough until the year 5188; of the number, what six of them hold.
         String(unsafeUninitializedCapacity: 15) { text in
             func put(_ value: UInt64, _ range: Range<Int>) {
                 var value = value

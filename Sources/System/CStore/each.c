@@ -30,7 +30,7 @@ typedef struct {
 } cursor;
 
 static const char *const slow_query =
-    "SELECT value FROM json_each(CASE WHEN iif(json_valid(?1), json_type(?1) = 'array', FALSE) THEN ?1 ELSE json_array(?1) END)";
+    "SELECT value, ?1 FROM json_each(CASE WHEN iif(json_valid(?1), json_type(?1) = 'array', FALSE) THEN ?1 ELSE json_array(?1) END)";
 
 static int connect_table(
     sqlite3 *db, void *data, int count, const char *const *arguments, sqlite3_vtab **result, char **message) {
@@ -198,10 +198,13 @@ static int is_at_end(sqlite3_vtab_cursor *base) { return ((cursor *)base)->is_at
 
 static int column(sqlite3_vtab_cursor *base, sqlite3_context *context, int number) {
     cursor *self = (void *)base;
-    if (number != 0 || self->kind == ONE_NULL) {
+    if (self->kind == ONE_NULL) {
         sqlite3_result_null(context);
     } else if (self->kind == SLOW) {
-        sqlite3_result_value(context, sqlite3_column_value(self->slow, 0));
+        sqlite3_result_value(context, sqlite3_column_value(self->slow, number));
+    } else if (number == 1) {
+        /* Asked for where SQLite compares the argument itself, as it does among many conditions. */
+        sqlite3_result_text(context, (const char *)self->list, (int)self->length, SQLITE_TRANSIENT);
     } else {
         sqlite3_result_text(
             context, (const char *)self->list + self->start, (int)(self->end - self->start), SQLITE_TRANSIENT);
