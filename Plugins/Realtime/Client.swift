@@ -39,6 +39,9 @@ final class Client: StreamHandler, @unchecked Sendable {
         var token = ""
         /// Requests that are under way.
         var requests = 0
+        /// Other messages of a WebSocket's client that wait, and their bytes.
+        var jobs = 0
+        var jobBytes = 0
     }
 
     let id: String

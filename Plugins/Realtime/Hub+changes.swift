@@ -5,25 +5,22 @@ import Synchronization
 extension Hub {
     func changed(_ changes: [Change], _ records: Records) {
         for change in changes {
-            do {
-                // PocketBase's order: an update of the record that is signed in counts for who sees it, a delete does
-                // not.
-                if change.action == .update { try followIdentity(change, records) }
-                try tell(change)
-                if change.action == .delete { try followIdentity(change, records) }
-            } catch { failed("a change was not told", error) }
+            // PocketBase's order: an update of the record that is signed in counts for who sees it, a delete does not.
+            if change.action == .update { followIdentity(change, records) }
+            tell(change)
+            if change.action == .delete { followIdentity(change, records) }
         }
     }
 
     /// Keeps the identities of clients in step with their records.
-    private func followIdentity(_ change: Change, _ records: Records) throws {
+    private func followIdentity(_ change: Change, _ records: Records) {
         guard let clients = byIdentity[change.collection + "/" + change.recordID]?.values, !clients.isEmpty else {
             return
         }
         let affected = Array(clients)
         if change.action == .delete {
             for client in affected { signOut(client) }
-            for client in affected { try regroup(client, nil, records) }
+            regroup(affected, nil, records)
             return updateWanted()
         }
         let now = Identity(change.record)
@@ -31,11 +28,11 @@ extension Hub {
         // Viewers made of the record as it was are not asked again.
         let prefix = now.key + "\n"
         for key in viewers.keys where key.hasPrefix(prefix) { viewers[key] = nil }
-        for client in affected { try regroup(client, client.identity == nil ? nil : change.record, records) }
+        regroup(affected, change.record, records)
         updateWanted()
     }
 
-    private func tell(_ change: Change) throws {
+    private func tell(_ change: Change) {
         guard let byRecord = byCollection[change.collection] else { return }
         // The same group may be behind several topics.
         var shown: [String: [UInt8]?] = [:]
@@ -46,11 +43,22 @@ extension Hub {
                 if let known = shown[group.key] {
                     record = known
                 } else {
-                    record = try change.shown(to: viewer.viewer, by: topic.rule)
+                    do { record = try change.shown(to: viewer.viewer, by: topic.rule) } catch {
+                        failed("a change could not be shown", error)
+                        cut(group)
+                        continue
+                    }
                     shown[group.key] = .some(record)
                 }
                 if let record { send(change, record, topic, group) }
             }
+        }
+    }
+
+    /// Ends the connections of those who have missed something: they come back, and those who can resume do.
+    private func cut(_ group: Group) {
+        for members in [group.plain, group.positions, group.sockets] {
+            for member in members.members { member.client.close(code: 1011, reason: "a change could not be told") }
         }
     }
 

@@ -28,7 +28,15 @@ extension Hub {
         logName = state.name
         client.floor = .max
         resuming += 1
-        try goOn(client, after: last, beyond: position, sent: 0, records)
+        goOnOrCut(client, after: last, beyond: position, sent: 0, records)
+    }
+
+    private func goOnOrCut(_ client: Client, after: Int64, beyond: Position, sent: Int, _ records: Records) {
+        do { try goOn(client, after: after, beyond: beyond, sent: sent, records) } catch {
+            failed("a client could not be sent what it missed", error)
+            finish(client, at: after)
+            client.close(code: 1011, reason: "what was missed cannot be read")
+        }
     }
 
     /// - Parameters:
@@ -46,7 +54,7 @@ extension Hub {
             last = change.position
             for member in members
             where concerns(change, member.topic) && beyond.isBefore(change.position, member.topic.name.order) {
-                guard let viewer = member.group.viewer,
+                guard let viewer = member.group?.viewer,
                     let record = try change.shown(to: viewer.viewer, by: member.topic.rule)
                 else { continue }
                 sent += 1
@@ -59,11 +67,7 @@ extension Hub {
         }
         let (end, count) = (last, sent)
         let goesOn: @Sendable (Records) -> Void = { [self] records in
-            do { try goOn(client, after: end, beyond: beyond, sent: count, records) } catch {
-                failed("a client could not be sent what it missed", error)
-                finish(client, at: end)
-                client.close(code: 1011, reason: "what was missed cannot be read")
-            }
+            goOnOrCut(client, after: end, beyond: beyond, sent: count, records)
         }
         guard let stream = client.stream, host.pending(stream) > Self.waiting else { return between(goesOn) }
         waitFor(stream, goesOn)

@@ -5,6 +5,8 @@ import Synchronization
 extension Hub {
     /// Requests of one client that may be under way.
     private static let requestLimit = 64
+    /// Other messages of one client that may wait, and their bytes.
+    private static let (jobLimit, jobBytesLimit) = (256, 1 << 20)
 
     /// Event loop.
     func received(_ data: UnsafeBufferPointer<UInt8>, from client: Client, on stream: Stream) {
@@ -12,20 +14,24 @@ extension Hub {
             return client.send(SocketMessage.error(nil, 400, "A message must be a JSON object."))
         }
         let id = message["id"]
+        func answer(_ job: @escaping @Sendable (Records) throws -> Void) {
+            self.answer(id, client, size: data.count, job)
+        }
         switch message["type"]?.stringValue {
         case "ping": client.send(SocketMessage.make("pong", id: id))
         case "request": request(message, id, from: client, on: stream)
         case "auth":
             let token = message["token"]?.stringValue ?? ""
-            answer(id, client) { [self] records in try signIn(client, token, id, records) }
-        case "subscribe": answer(id, client) { [self] records in try subscribe(client, message, id, records) }
+            answer { [self] records in try signIn(client, token, id, records) }
+        case "subscribe":
+            let (topics, after) = (Self.topics(message), message["after"]?.stringValue)
+            guard !refuses(topics, id, client) else { return }
+            answer { [self] records in try subscribe(client, topics, after: after, id, records) }
         case "unsubscribe":
-            answer(id, client) { [self] _ in
-                if let topics = Self.topics(message) {
-                    for topic in topics { unsubscribe(client, from: topic) }
-                } else {
-                    unsubscribe(client)
-                }
+            let topics = Self.topics(message)
+            guard !refuses(topics, id, client) else { return }
+            answer { [self] _ in
+                if let topics { unsubscribe(client, from: Set(topics)) } else { unsubscribe(client) }
                 updateWanted()
                 client.send(SocketMessage.make("ack", id: id))
             }
@@ -33,9 +39,33 @@ extension Hub {
         }
     }
 
+    /// Refuses topics that are more or longer than a client may have.
+    private func refuses(_ topics: [String]?, _ id: JSON?, _ client: Client) -> Bool {
+        let failures = TopicLimits.failures(topics ?? [])
+        if failures.isEmpty { return false }
+        client.send(
+            SocketMessage.error(id, 400, ServiceError.badRequest().message, data: ["topics": .object(failures)]))
+        return true
+    }
+
     /// Runs a job on the hub's thread and tells the client what went wrong with it.
-    private func answer(_ id: JSON?, _ client: Client, _ job: @escaping @Sendable (Records) throws -> Void) {
+    ///
+    /// - Parameter size: bytes of the message.
+    private func answer(
+        _ id: JSON?, _ client: Client, size: Int, _ job: @escaping @Sendable (Records) throws -> Void
+    ) {
+        let isAllowed = client.link.withLock { link in
+            let isAllowed = link.jobs == 0 || link.jobs < Self.jobLimit && link.jobBytes + size <= Self.jobBytesLimit
+            if isAllowed { (link.jobs, link.jobBytes) = (link.jobs + 1, link.jobBytes + size) }
+            return isAllowed
+        }
+        guard isAllowed else {
+            return client.send(SocketMessage.error(id, 429, "Too many messages are waiting for their answer."))
+        }
         between { [self] records in
+            defer {
+                client.link.withLock { link in (link.jobs, link.jobBytes) = (link.jobs - 1, link.jobBytes - size) }
+            }
             if client.isGone { return }
             do {
                 try job(records)
@@ -61,7 +91,7 @@ extension Hub {
         let isOther = !Identity.isSame(client.identity, identity)
         try use(identity, of: client, records)
         client.link.withLock { $0.token = token }
-        if isOther { try regroup(client, record, records) }
+        if isOther { regroup([client], record, records) }
         updateWanted()
         client.send(
             SocketMessage.make("ack", id: id) { writer in
@@ -76,20 +106,17 @@ extension Hub {
             })
     }
 
-    private func subscribe(_ client: Client, _ message: JSONObject, _ id: JSON?, _ records: Records) throws {
-        guard let topics = Self.topics(message), !topics.isEmpty else {
+    private func subscribe(
+        _ client: Client, _ topics: [String]?, after text: String?, _ id: JSON?, _ records: Records
+    ) throws {
+        guard let topics, !topics.isEmpty else {
             throw ServiceError.badRequest("\"topics\" must be an array of topics.")
         }
         var all = client.memberships.map(\.topic.name.full)
         for topic in topics where !all.contains(topic) { all.append(topic) }
-        let failures = TopicLimits.failures(all)
-        if !failures.isEmpty {
-            return client.send(
-                SocketMessage.error(
-                    id, 400, ServiceError.badRequest().message, data: ["topics": .object(failures)]))
-        }
+        if refuses(all, id, client) { return }
         var after: Position?
-        if let text = message["after"]?.stringValue {
+        if let text {
             guard client.resumes else {
                 throw ServiceError.badRequest("Positions are for connections that were opened with ?resume=1.")
             }

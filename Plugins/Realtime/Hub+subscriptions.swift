@@ -8,10 +8,11 @@ extension Hub {
         guard !full.isEmpty, !client.isGone, !client.memberships.contains(where: { $0.topic.name.full == full }) else {
             return
         }
-        let topic = try topic(full, records)
-        let group = try group(for: client, in: topic, auth, records)
-        let member = Membership(client: client, topic: topic, group: group)
-        group.add(member)
+        let member = Membership(client: client, topic: try topic(full, records))
+        do { try enterGroup(member, auth, records) } catch {
+            forgetIfUnused(member.topic)
+            throw error
+        }
         client.memberships.append(member)
     }
 
@@ -20,22 +21,32 @@ extension Hub {
         client.memberships = []
     }
 
-    func unsubscribe(_ client: Client, from full: String) {
-        guard let index = client.memberships.firstIndex(where: { $0.topic.name.full == full }) else { return }
-        leave(client.memberships.remove(at: index))
+    func unsubscribe(_ client: Client, from topics: Set<String>) {
+        let first = client.memberships.partition { topics.contains($0.topic.name.full) }
+        for member in client.memberships[first...] { leave(member) }
+        client.memberships.removeSubrange(first...)
     }
 
     private func leave(_ member: Membership) {
         leaveGroup(member)
-        let topic = member.topic
-        if topic.groups.isEmpty {
-            topics[topic.name.full] = nil
-            unlink(topic)
-        }
+        forgetIfUnused(member.topic)
+    }
+
+    private func forgetIfUnused(_ topic: Topic) {
+        guard topic.groups.isEmpty else { return }
+        if topics[topic.name.full] === topic { topics[topic.name.full] = nil }
+        unlink(topic)
+    }
+
+    private func enterGroup(_ member: Membership, _ auth: Record?, _ records: Records) throws {
+        let group = try group(for: member.client, in: member.topic, auth, records)
+        member.group = group
+        group.add(member)
     }
 
     private func leaveGroup(_ member: Membership) {
-        let group = member.group
+        guard let group = member.group else { return }
+        member.group = nil
         group.remove(member)
         release(group.viewer)
         if group.isEmpty { member.topic.groups[group.key] = nil }
@@ -46,8 +57,8 @@ extension Hub {
     private func topic(_ full: String, _ records: Records) throws -> Topic {
         if let topic = topics[full] { return topic }
         let topic = Topic(TopicName(full))
-        topics[full] = topic
         try link(topic, records)
+        topics[full] = topic
         return topic
     }
 
@@ -140,13 +151,20 @@ extension Hub {
         host.close(viewer: viewer.viewer)
     }
 
-    /// Puts a client's memberships into the groups where they belong now.
-    func regroup(_ client: Client, _ auth: Record?, _ records: Records) throws {
-        for member in client.memberships {
-            leaveGroup(member)
-            let group = try group(for: client, in: member.topic, auth, records)
-            member.group = group
-            group.add(member)
+    /// Puts clients' memberships into the groups where they belong now. All leave before the first one enters: a group that
+    /// stays keeps the viewer that it was made with. Who cannot be placed is cut, for it would miss what comes.
+    ///
+    /// - Parameter auth: the record of those among them who are signed in; nil to have it looked up.
+    func regroup(_ clients: [Client], _ auth: Record?, _ records: Records) {
+        for client in clients { for member in client.memberships { leaveGroup(member) } }
+        for client in clients {
+            let record = client.identity == nil ? nil : auth
+            do {
+                for member in client.memberships { try enterGroup(member, record, records) }
+            } catch {
+                failed("a client's subscriptions could not be kept", error)
+                client.close(code: 1011, reason: "subscriptions could not be kept")
+            }
         }
     }
 
@@ -167,14 +185,17 @@ extension Hub {
 
     func schemaChanged(_ records: Records) {
         collections = [:]
+        let everyone = clientsByID.withLock { Array($0.values) }
         do {
             try dropOverIdentities(records)
             byCollection = [:]
-            // With other rules everybody may belong to another group.
             for topic in topics.values { try link(topic, records) }
-            let everyone = clientsByID.withLock { Array($0.values) }
-            for client in everyone { try regroup(client, nil, records) }
-        } catch { failed("subscriptions could not be put in order", error) }
+            // With other rules everybody may belong to another group.
+            regroup(everyone, nil, records)
+        } catch {
+            failed("subscriptions could not be put in order", error)
+            for client in everyone { client.close(code: 1011, reason: "subscriptions could not be kept") }
+        }
         updateWanted()
     }
 

@@ -122,7 +122,7 @@ final class Hub: ChangeListener, RealtimeService, @unchecked Sendable {
                 client.memberships.contains(where: { $0.topic.name.full == topic })
             else { return done(false) }
             send(topic, data, to: client)
-            unsubscribe(client, from: topic)
+            unsubscribe(client, from: [topic])
             updateWanted()
             done(true)
         }

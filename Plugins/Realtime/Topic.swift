@@ -190,13 +190,13 @@ struct Members {
 final class Membership {
     unowned let client: Client
     let topic: Topic
-    var group: Group
+    /// Nil while it is on its way from one to another.
+    var group: Group?
     var index = -1
 
-    init(client: Client, topic: Topic, group: Group) {
+    init(client: Client, topic: Topic) {
         self.client = client
         self.topic = topic
-        self.group = group
     }
 }
 

@@ -635,6 +635,23 @@ def flood(server):
     check("a flood is held back", stopped)
     check("and the server answers others", requests.get(server.url + "/api/health", timeout=5).status_code == 200)
     client.close()
+    # Topics without end, and messages that do not wait for their answers.
+    client = Socket(server.port)
+    client.message("hello")
+    for type in ("subscribe", "unsubscribe"):
+        began = time.monotonic()
+        answer = client.ask(type=type, topics=[""] * 1_000_000)
+        check("%s without end is refused" % type, answer.get("status") == 400 and time.monotonic() - began < 5, [answer, time.monotonic() - began])
+    frames = [client.frame(1, json.dumps({"type": "subscribe" if number % 2 else "unsubscribe", "id": number, "topics": ["topic %d" % topic for topic in range(900)]}).encode())
+              for number in range(600)]
+    sending = threading.Thread(target=lambda: client.socket.sendall(b"".join(frames)))
+    sending.start()
+    answers = [client.message("ack", "error") for _ in frames]
+    sending.join()
+    check("each of many messages is answered", sorted(answer["id"] for answer in answers) == list(range(600)))
+    check("by being carried out or refused", {answer.get("status", 200) for answer in answers} <= {200, 429}, answers[-1])
+    check("and the next one is carried out", client.ask(type="subscribe", topics=["posts/*"])["type"] == "ack")
+    client.close()
 
 
 def javascript(server, desk):

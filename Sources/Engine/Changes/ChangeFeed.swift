@@ -1,4 +1,4 @@
-internal import Store
+package import Store
 import Synchronization
 
 /// Hands committed changes to one listener, on a thread of its own, in the order of their commits.
@@ -10,6 +10,8 @@ package final class ChangeFeed: Sendable {
 
     private struct State {
         var items: [Item] = []
+        /// How many of them are changes.
+        var changes = 0
         var isRunning = false
         var isStopped = false
         var hasOverflowed = false
@@ -27,13 +29,14 @@ package final class ChangeFeed: Sendable {
     private let lost: @Sendable () -> Void
 
     /// - Parameters:
+    ///   - database: whose deletes are judged by what was there before.
     ///   - handler: gets the changes.
     ///   - lost: told in place of changes that were dropped.
     package init(
-        database path: String, handler: @escaping @Sendable ([DetailedChange]) -> Void,
+        _ database: Database, handler: @escaping @Sendable ([DetailedChange]) -> Void,
         lost: @escaping @Sendable () -> Void
     ) {
-        snapshots = SnapshotPool(path: path)
+        snapshots = SnapshotPool(database)
         self.handler = handler
         self.lost = lost
     }
@@ -56,14 +59,16 @@ package final class ChangeFeed: Sendable {
     func add(_ change: DetailedChange) {
         let (starts, wakes) = state.withLock { state -> (Bool, Bool) in
             if state.hasOverflowed { return (false, false) }
-            if state.items.count >= Self.capacity {
+            if state.changes >= Self.capacity {
                 state.items.removeAll { if case .change = $0 { true } else { false } }
+                state.changes = 0
                 state.hasOverflowed = true
                 let report = lost
                 state.items.append(.job { report() })
                 return Self.start(&state)
             }
             state.items.append(.change(change))
+            state.changes += 1
             return Self.start(&state)
         }
         go(starts, wakes)
@@ -98,6 +103,7 @@ package final class ChangeFeed: Sendable {
             let (items, isStopped) = state.withLock { state -> ([Item], Bool) in
                 let items = state.items
                 state.items = []
+                state.changes = 0
                 state.hasOverflowed = false
                 if state.isStopped { state.isRunning = false }
                 return (items, state.isStopped)

@@ -44,8 +44,17 @@ package struct ChangeShow {
     package func show(
         _ detailed: DetailedChange, to viewer: ChangeViewer, by rule: ChangeRule, on connection: Connection
     ) throws -> [UInt8]? {
+        guard let snapshot = detailed.snapshot else {
+            return try show(detailed, to: viewer, by: rule, on: connection, before: connection)
+        }
+        return try snapshot.read { try show(detailed, to: viewer, by: rule, on: connection, before: $0) }
+    }
+
+    private func show(
+        _ detailed: DetailedChange, to viewer: ChangeViewer, by rule: ChangeRule, on connection: Connection,
+        before: Connection
+    ) throws -> [UInt8]? {
         guard let collection = schema.collection(id: detailed.change.collectionID) else { return nil }
-        let before = detailed.snapshot?.connection ?? connection
         guard try passes(detailed, collection, viewer, rule, on: before) else { return nil }
         // What a cascade deletes is expanded, as in PocketBase, when those that began it are gone.
         let connection = detailed.isCascade ? connection : before

@@ -5,12 +5,18 @@ import Synchronization
 ///
 /// `@unchecked Sendable`: made on the writer's thread and handed on to the one thread that reads with it.
 package final class DataSnapshot: @unchecked Sendable {
-    package let connection: Connection
+    private let connection: Connection
     private let pool: SnapshotPool
 
     fileprivate init(_ connection: Connection, _ pool: SnapshotPool) {
         self.connection = connection
         self.pool = pool
+    }
+
+    /// Reads what was there, for as long as any query may take.
+    package func read<T>(_ body: (Connection) throws -> T) throws -> T {
+        let deadline = pool.timeout.map { monotonicNanoseconds() &+ $0 }
+        return try connection.withBudget(deadline: deadline) { try body(connection) }
     }
 
     deinit { pool.giveBack(connection) }
@@ -30,11 +36,17 @@ final class SnapshotPool: @unchecked Sendable {
     /// Commits with deletes that wait to be told: each holds a connection and keeps the log from being emptied.
     private static let limit = 64
     private let path: String
+    private let prepare: (@Sendable (Connection) throws -> Void)?
+    fileprivate let timeout: UInt64?
     private let state = Mutex(State())
     private weak var current: DataSnapshot?
     private var currentTransaction: ObjectIdentifier?
 
-    init(path: String) { self.path = path }
+    init(_ database: Database) {
+        path = database.path
+        prepare = database.configuration.prepareConnection
+        timeout = database.configuration.queryTimeout
+    }
 
     /// The snapshot from before a running transaction; nil when too many are out. The writer's thread.
     func snapshot(for transaction: Transaction) -> DataSnapshot? {
@@ -63,12 +75,21 @@ final class SnapshotPool: @unchecked Sendable {
         }
         if let idle { return idle }
         guard isAllowed else { return nil }
+        if let connection = try? open() { return connection }
+        state.withLock { $0.lent -= 1 }
+        return nil
+    }
+
+    private func open() throws -> Connection {
         var options = Connection.Configuration()
         options.cacheKiB = 500
         options.statementCacheSize = 64
-        if let connection = try? Connection(path: path, access: .readOnly, configuration: options) { return connection }
-        state.withLock { $0.lent -= 1 }
-        return nil
+        let connection = try Connection(path: path, access: .readOnly, configuration: options)
+        do { try prepare?(connection) } catch {
+            connection.close()
+            throw error
+        }
+        return connection
     }
 
     fileprivate func giveBack(_ connection: Connection) {

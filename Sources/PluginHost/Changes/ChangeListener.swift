@@ -38,7 +38,7 @@ final class ChangeListener: Sendable {
     func start(_ services: ChangeServices) {
         let engine = services.engine
         let feed = ChangeFeed(
-            database: engine.data.path,
+            engine.data,
             handler: { [self] changes in tell(changes) },
             lost: { [self] in call(lost) })
         self.feed.withLock { $0 = feed }
