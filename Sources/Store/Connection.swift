@@ -306,6 +306,13 @@ package final class Connection: @unchecked Sendable {
         cacheKiB = size
     }
 
+    /// How many pages were not found in the cache since the connection was opened.
+    package var missedPages: Int {
+        var (count, highest): (CInt, CInt) = (0, 0)
+        sqlite3_db_status(handle, SQLITE_DBSTATUS_CACHE_MISS, &count, &highest, 0)
+        return Int(count)
+    }
+
     /// Gives back memory of the page cache that is not needed now.
     package func releaseMemory() { sqlite3_db_release_memory(handle) }
 

@@ -170,6 +170,38 @@ struct QueryFunctionTests {
         }
     }
 
+    @Test("a scan of more pages than the cache takes leaves the first ones in it")
+    func longScan() throws {
+        let scratch = try Scratch()
+        var configuration = Connection.Configuration()
+        configuration.cacheKiB = 400
+        let connection = try Connection(
+            path: scratch.file("a.db"), access: .readWrite(create: true), configuration: configuration)
+        defer { connection.close() }
+        try connection.execute(
+            """
+            CREATE TABLE t (a);
+            WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4000)
+            INSERT INTO t SELECT printf('row %d of %s', i, hex(zeroblob(150))) FROM n;
+            """)
+        let pages = try #require(try connection.scalar("PRAGMA page_count")?.intValue)
+        #expect(pages > 300)
+        var missed: [Int] = []
+        for _ in 0..<4 {
+            let before = connection.missedPages
+            #expect(try connection.scalar("SELECT COUNT(*) FROM t WHERE roost_like(a, '%row 4_1 of%')") == 10)
+            missed.append(connection.missedPages - before)
+        }
+        // A cache that gives up what was used longest ago would find nothing of it.
+        #expect(missed[3] < Int(pages) - 50 && missed[3] > Int(pages) - 100)
+        // What fits is found.
+        try connection.execute("DELETE FROM t WHERE rowid > 500; VACUUM")
+        _ = try connection.scalar("SELECT COUNT(*) FROM t WHERE roost_like(a, '%x%')")
+        let before = connection.missedPages
+        _ = try connection.scalar("SELECT COUNT(*) FROM t WHERE roost_like(a, '%x%')")
+        #expect(connection.missedPages == before)
+    }
+
     @Test("a query that sorts all its rows is told from one that an index sorts")
     func sorting() throws {
         try connection.execute("CREATE TABLE t (a, b); CREATE INDEX i ON t (a)")
