@@ -412,6 +412,31 @@ def protocol(server, desk):
     own.close()
 
 
+def identities(server, desk):
+    """What is expanded follows the record of who is signed in, on all of its connections."""
+    vault = desk.send("POST", "/api/collections", {"name": "vault", "type": "base", "viewRule": "@request.auth.verified = true",
+                                                   "fields": [{"name": "title", "type": "text"}]}, desk.root).json()["id"]
+    fields = [{"name": "title", "type": "text"}, {"name": "vault", "type": "relation", "collectionId": vault, "maxSelect": 1}]
+    answer = desk.send("POST", "/api/collections", {"name": "links", "type": "base", "listRule": "", "fields": fields}, desk.root)
+    check("collections of which one is for verified users", answer.status_code == 200, answer.text)
+    bob, kept = "bob".ljust(15, "0"), desk.create("gold", "vault")
+    person = {"id": bob, "email": "bob@example.com", "password": "12345678", "passwordConfirm": "12345678"}
+    assert desk.send("POST", "/api/collections/users/records", person, desk.root).status_code == 200
+    token = desk.send("POST", "/api/collections/users/auth-with-password", {"identity": "bob@example.com", "password": "12345678"}).json()["token"]
+    clients = [Socket(server.port) for _ in range(3)]
+    for client in clients:
+        client.message("hello")
+        client.ask(type="auth", token=token)
+        client.ask(type="subscribe", topics=[{"topic": "links/*", "options": {"query": {"expand": "vault"}}}])
+    for verified in (False, True, False):
+        answer = desk.send("PATCH", "/api/collections/users/records/" + bob, {"verified": verified}, desk.root)
+        desk.create("link", "links", vault=kept)
+        seen = ["vault" in client.message("event")["record"].get("expand", {}) for client in clients]
+        check("three connections of somebody who is %sverified" % ("" if verified else "not "), seen == [verified] * 3, seen)
+    for client in clients:
+        client.close()
+
+
 def resuming(server, desk):
     first = Socket(server.port, "/api/realtime?resume=1")
     start = first.message("hello")["position"]
@@ -818,7 +843,7 @@ def run(roost):
             desk.build()
             for step in (handshakes, violations, flood):
                 step(server)
-            for step in (compression, protocol, resuming, two_topics, slow, javascript, python_client):
+            for step in (compression, protocol, identities, resuming, two_topics, slow, javascript, python_client):
                 step(server, desk)
             stopping(server)
         finally:
