@@ -82,7 +82,10 @@ extension Hub {
         var record: Record?
         if !token.isEmpty {
             record = try records.identify(token)
-            guard record != nil else { throw ServiceError.unauthorized("The token is not valid.") }
+            guard let record else { throw ServiceError.unauthorized("The token is not valid.") }
+            if record.collectionName == "_superusers", !host.admitsSuperuser(from: client.address) {
+                throw ServiceError.forbidden("The token is not taken from this address.")
+            }
         }
         let identity = record.map { Identity($0) }
         if client.identity != nil, identity != nil, !Identity.isSame(client.identity, identity) {

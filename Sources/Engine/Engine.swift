@@ -78,7 +78,7 @@ package final class Engine: Sendable {
         self.settings = settings
         current = Mutex(schema)
         workers = WorkerPool(maxThreads: configuration.workerThreads)
-        logs = LogWriter(
+        logs = try LogWriter(
             database: auxiliary, options: settings.current.logs.writerOptions, spools: lock != nil,
             printer: configuration.printer)
         crons = CronScheduler { [logs] in logs.write($0, $1, $2) }
@@ -186,8 +186,20 @@ package final class Engine: Sendable {
         for gone in schema.collections where changed.collection(id: gone.id) == nil {
             try files.didDelete(gone, in: transaction)
         }
+        try renameInSettings(from: schema, to: changed, in: transaction)
         transaction.afterCommit { self.put(changed) }
         return result
+    }
+
+    /// Has limits that name a collection go with its name.
+    private func renameInSettings(from old: Schema, to new: Schema, in transaction: Transaction) throws {
+        var settings = self.settings.current
+        var isChanged = false
+        for collection in new.collections {
+            guard let before = old.collection(id: collection.id), before.name != collection.name else { continue }
+            if settings.renameCollection(before.name, to: collection.name) { isChanged = true }
+        }
+        if isChanged { try self.settings.save(settings, in: transaction) }
     }
 
     /// Has the collections as a transaction leaves them be in force after its commit, whoever changed them.

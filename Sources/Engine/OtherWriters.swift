@@ -24,11 +24,14 @@ final class OtherWriters: Sendable {
     ///   - check: compares what is stored with what is known.
     func start(path: String, check: @escaping @Sendable (Connection) throws -> Void) throws {
         state.withLock { $0.hasEnded = false }
-        SystemThread.start { [self] in
+        let isStarted = SystemThread.start { [self] in
             watch(path, check)
             state.withLock { $0.hasEnded = true }
             wakeup.broadcast()
         }
+        if isStarted { return }
+        state.withLock { $0.hasEnded = true }
+        throw ServiceError(status: 500, message: "The system has no thread left.")
     }
 
     func stop() {

@@ -237,7 +237,13 @@ package final class Server: Sendable {
         engine.backups.stop()
         engine.crons.stop()
         engine.alerts.stop()
-        plugins.stop()
+        // Nothing calls a plugin any more when it is told to stop.
+        engine.hooks.changes.feed?.stop()
+        if engine.workers.stop(seconds: 5) {
+            plugins.stop()
+        } else {
+            engine.logs.write(.warn, "Work of plugins was still running at the end; they were not told of it.")
+        }
         engine.close()
     }
 }

@@ -33,14 +33,15 @@ extension Connection {
     /// Runs the statements of a text, as typed by a person.
     ///
     /// What would change the connection for those who use it afterwards is refused: transactions, attached databases,
-    /// and pragmas that set anything but a number in the file's header.
+    /// temporary tables, which would stand before others of their names, and pragmas that set anything but a number in
+    /// the file's header.
     ///
     /// - Parameter maxRows: rows of the last statement that are kept; it is stopped then.
     /// - Throws: what SQLite answers to the first statement that fails.
     package func runConsole(_ script: String, maxRows: Int) throws(StoreError) -> ConsoleResult {
         var result = ConsoleResult()
         sqlite3_set_authorizer(
-            handle, { _, action, first, second, _, _ in Connection.authorize(action, first, second) }, nil)
+            handle, { _, action, first, second, base, _ in Connection.authorize(action, first, second, base) }, nil)
         defer { sqlite3_set_authorizer(handle, nil, nil) }
         try forEachStatement(script) { (statement) throws(StoreError) in
             let before = sqlite3_total_changes64(handle)
@@ -131,9 +132,14 @@ extension Connection {
     private static let workingPragmas: Set<String> = ["wal_checkpoint", "incremental_vacuum", "shrink_memory"]
 
     private static func authorize(
-        _ action: Int32, _ first: UnsafePointer<CChar>?, _ second: UnsafePointer<CChar>?
+        _ action: Int32, _ first: UnsafePointer<CChar>?, _ second: UnsafePointer<CChar>?, _ base: UnsafePointer<CChar>?
     ) -> Int32 {
         switch action {
+        case SQLITE_CREATE_TEMP_TABLE, SQLITE_CREATE_TEMP_VIEW, SQLITE_CREATE_TEMP_TRIGGER, SQLITE_CREATE_TEMP_INDEX:
+            return SQLITE_DENY
+        case SQLITE_CREATE_TABLE, SQLITE_CREATE_VIEW, SQLITE_CREATE_TRIGGER, SQLITE_CREATE_INDEX, SQLITE_CREATE_VTABLE:
+            // Also written with its name in front.
+            return base.map { strcasecmp($0, "temp") == 0 } == true ? SQLITE_DENY : SQLITE_OK
         case SQLITE_TRANSACTION, SQLITE_SAVEPOINT, SQLITE_ATTACH, SQLITE_DETACH: return SQLITE_DENY
         case SQLITE_PRAGMA:
             let name = first.map { String(cString: $0).lowercased() } ?? ""

@@ -59,6 +59,8 @@ final class Writer: @unchecked Sendable {
     /// How long after the last job the log is emptied and memory given back, in nanoseconds.
     private static let idleTime: UInt64 = 2_000_000_000
     private static let idleTimeLimit: UInt64 = 60_000_000_000
+    /// What a cascade of 10,000 levels needs, twice, with hooks in between.
+    private static let stackBytes = 256 << 20
 
     /// Starts the thread. The connection belongs to it from now on.
     ///
@@ -84,8 +86,8 @@ final class Writer: @unchecked Sendable {
         var attributes = pthread_attr_t()
         pthread_attr_init(&attributes)
         defer { pthread_attr_destroy(&attributes) }
-        // Hooks and deep JSON run on it; the memory is only reserved.
-        pthread_attr_setstacksize(&attributes, 8 << 20)
+        // Hooks, deep JSON and cascades run on it; the memory is only reserved.
+        pthread_attr_setstacksize(&attributes, Writer.stackBytes)
         let context = Unmanaged.passRetained(self)
         let code = pthread_create(
             thread, &attributes,

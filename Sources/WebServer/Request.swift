@@ -160,6 +160,11 @@ package final class Request: Sendable {
 
     /// The path as it was sent, still percent-encoded, without the query.
     package var path: String { text(pathRange) }
+    /// The path as routes see it, percent-decoded.
+    package var decodedPath: String {
+        let path = path
+        return path.utf8.contains(UInt8(ascii: "%")) ? PercentCoding.decode(path) : path
+    }
     /// The query as it was sent, without the question mark.
     package var rawQuery: String { text(queryRange) }
 

@@ -26,8 +26,9 @@ struct LogWriterTests {
             try? FileManager.default.removeItem(atPath: path)
         }
 
-        func writer(_ options: LogWriter.Options = .init(), busy: Bool = false, spools: Bool = true) -> LogWriter {
-            LogWriter(database: database, options: options, spools: spools) { !busy }
+        func writer(_ options: LogWriter.Options = .init(), busy: Bool = false, spools: Bool = true) throws -> LogWriter
+        {
+            try LogWriter(database: database, options: options, spools: spools) { !busy }
         }
 
         var messages: [String] {
@@ -243,7 +244,7 @@ struct LogWriterTests {
     @Test("an idle server inserts lines, without a spool")
     func direct() throws {
         let folder = try Folder()
-        let writer = folder.writer()
+        let writer = try folder.writer()
         defer { writer.stop() }
         for number in 0..<120 { writer.write(.info, "line \(number)") }
         writer.flush()
@@ -256,7 +257,7 @@ struct LogWriterTests {
     @Test("a busy server spools lines, and inserts them in their order when somebody reads")
     func busy() throws {
         let folder = try Folder()
-        let writer = folder.writer(busy: true)
+        let writer = try folder.writer(busy: true)
         defer { writer.stop() }
         let long = String(repeating: "x", count: 10_000)
         for number in 0..<100 { writer.write(.info, "line \(number)", ["long": .string(long)]) }
@@ -276,7 +277,7 @@ struct LogWriterTests {
         for block in blocks { try spool.append(block) }
         spool.closeFiles()
         try folder.database.writeAndWait { try LogTable.insert(blocks[0], keeping: { _ in true }, $0.connection) }
-        let writer = folder.writer()
+        let writer = try folder.writer()
         defer { writer.stop() }
         writer.write(.info, "later")
         writer.flush(seconds: 10)
@@ -287,14 +288,14 @@ struct LogWriterTests {
     @Test("stopping leaves nothing in memory, and what there is no time for in the spool")
     func stopped() throws {
         let folder = try Folder()
-        let first = folder.writer(busy: true)
+        let first = try folder.writer(busy: true)
         for number in 0..<10 { first.write(.info, "\(number)") }
         first.stop()
         #expect(try folder.messages.count == 10 && folder.spool.isEmpty)
         // Another process has the database for longer than a stop may take.
         let other = try Connection(path: folder.database.path, access: .readWrite(create: false))
         try other.execute("BEGIN IMMEDIATE")
-        let second = folder.writer(busy: true)
+        let second = try folder.writer(busy: true)
         let long = String(repeating: "x", count: 10_000)
         for number in 0..<100 { second.write(.info, "more \(number)", ["long": .string(long)]) }
         #expect(wait { !folder.spool.isEmpty })
@@ -302,7 +303,7 @@ struct LogWriterTests {
         #expect(!folder.spool.isEmpty)
         try other.execute("ROLLBACK")
         other.close()
-        let third = folder.writer()
+        let third = try folder.writer()
         defer { third.stop() }
         third.flush(seconds: 10)
         #expect(try folder.messages.count == 110 && Set(folder.messages).count == 110)
@@ -312,7 +313,7 @@ struct LogWriterTests {
     @Test("clearing removes what waits too, and what comes after stays")
     func cleared() throws {
         let folder = try Folder()
-        let writer = folder.writer(busy: true)
+        let writer = try folder.writer(busy: true)
         defer { writer.stop() }
         let long = String(repeating: "x", count: 10_000)
         for _ in 0..<100 { writer.write(.info, "old", ["long": .string(long)]) }
@@ -331,7 +332,7 @@ struct LogWriterTests {
         try spool.append(block(["too old"], at: (Timestamp.unixSeconds() - 3 * 86400) * 1000))
         try spool.append(block(["recent"]))
         spool.closeFiles()
-        let writer = folder.writer(.init(maxDays: 2), busy: true)
+        let writer = try folder.writer(.init(maxDays: 2), busy: true)
         defer { writer.stop() }
         writer.write(.info, "info")
         writer.write(.error, "error")
@@ -353,7 +354,7 @@ struct LogWriterTests {
     @Test("days beyond all times keep everything")
     func endlessDays() throws {
         let folder = try Folder()
-        let writer = folder.writer(.init(maxDays: 9_007_199_254_740_991))
+        let writer = try folder.writer(.init(maxDays: 9_007_199_254_740_991))
         defer { writer.stop() }
         writer.write(.info, "kept")
         writer.flush(seconds: 10)
@@ -366,7 +367,7 @@ struct LogWriterTests {
         let folder = try Folder()
         let other = try Connection(path: folder.database.path, access: .readWrite(create: false))
         try other.execute("BEGIN IMMEDIATE")
-        let writer = folder.writer()
+        let writer = try folder.writer()
         defer { writer.stop() }
         let long = String(repeating: "x", count: 10_000)
         for number in 0..<3000 {
@@ -387,7 +388,7 @@ struct LogWriterTests {
     func droppedForGood() throws {
         let folder = try Folder()
         try folder.database.writeAndWait { try $0.connection.execute("ALTER TABLE _logs RENAME TO hidden") }
-        let writer = folder.writer()
+        let writer = try folder.writer()
         defer { writer.stop() }
         for number in 0..<5 { writer.write(.info, "\(number)") }
         writer.flush(seconds: 10)
@@ -403,7 +404,7 @@ struct LogWriterTests {
     @Test("without a spool lines wait in memory until the database takes them")
     func withoutSpool() throws {
         let folder = try Folder()
-        let writer = folder.writer(busy: true, spools: false)
+        let writer = try folder.writer(busy: true, spools: false)
         writer.write(.info, "a")
         writer.stop()
         #expect(try folder.messages == ["a"])
@@ -417,7 +418,7 @@ struct LogWriterTests {
         let large = String(repeating: "x", count: 7 << 20)
         while spool.size <= LogSpool.limit { try spool.append(block([large])) }
         spool.closeFiles()
-        let writer = folder.writer(busy: true)
+        let writer = try folder.writer(busy: true)
         defer { writer.stop() }
         #expect(try wait { try folder.messages.count > 0 })
         usleep(300_000)

@@ -43,6 +43,9 @@ struct MemoryRecords: RecordHost {
     func transaction(
         in outer: RecordTransaction?, _ body: @escaping @Sendable (RecordTransaction) throws -> Void
     ) throws {}
-    func export(_ record: Record, audience: RecordAudience, expand: String, fields: String) throws -> String { "{}" }
+    func export(
+        _ record: Record, audience: RecordAudience, expand: String, fields: String,
+        request: (any PluginRequestSource)?
+    ) throws -> String { "{}" }
     func matches(_ record: Record, rule: String, auth: Record?, context: String) throws -> Bool { false }
 }

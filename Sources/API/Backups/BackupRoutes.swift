@@ -35,7 +35,7 @@ package struct BackupRoutes: Sendable {
     private func waiting(_ exchange: Exchange, _ body: @escaping @Sendable () -> Void) {
         guard exchange.engine.backups.storage.isElsewhere else { return exchange.work(body) }
         if !exchange.engine.files.transfers.run(body) {
-            exchange.fail(ServiceError(status: 503, message: "The server is overloaded, try again later."))
+            exchange.fail(ServiceError.overloaded)
         }
     }
 
@@ -122,7 +122,7 @@ package struct BackupRoutes: Sendable {
             }
         } catch { return exchange.fail(error) }
         // A backup takes long, and the workers are for what does not.
-        SystemThread.start {
+        exchange.onThread {
             if let failure = BackupName.failure(name) ?? nameFailure(name, backups, Self.taken) {
                 return exchange.fail(
                     ServiceError.validation(
@@ -217,15 +217,16 @@ package struct BackupRoutes: Sendable {
             }
             // As PocketBase has it: the answer comes first, and what is wrong with the archive stands in the log.
             exchange.noContent()
-            SystemThread.start {
+            let fail: @Sendable (String) -> Void = { words in
+                engine.logs.write(.error, "Failed to restore backup", ["key": .string(key), "error": .string(words)])
+            }
+            let isStarted = SystemThread.start {
                 do {
                     try engine.backups.prepareRestore(key)
                     restart()
-                } catch {
-                    engine.logs.write(
-                        .error, "Failed to restore backup", ["key": .string(key), "error": .string("\(error)")])
-                }
+                } catch { fail("\(error)") }
             }
+            if !isStarted { fail("the system has no thread left") }
         }
     }
 }

@@ -26,8 +26,13 @@ package struct BatchRoutes: Sendable {
         }
         do {
             guard let stream = exchange.request.bodyStream else {
-                let body = try BodyReader.object(exchange.request, BatchRequest.unreadable)
-                return try run(exchange, settings, try BatchRequest.read(body, max: settings.maxRequests))
+                @Sendable func read() {
+                    do {
+                        let body = try BodyReader.object(exchange.request, BatchRequest.unreadable)
+                        try run(exchange, settings, try BatchRequest.read(body, max: settings.maxRequests))
+                    } catch { exchange.fail(error) }
+                }
+                return exchange.hasLongBody ? exchange.work(read) : read()
             }
             try exchange.receive(stream, limit: { _ in .max }) { form in
                 do {
@@ -48,7 +53,7 @@ package struct BatchRoutes: Sendable {
         let seconds = settings.timeout > 0 ? settings.timeout : 3
         let failed = ServiceError.badRequest("Batch transaction failed.")
         exchange.write(failed) { transaction in
-            let deadline = Timestamp.monotonic() + UInt64(seconds) * 1_000_000_000
+            let deadline = Timestamp.monotonic() + UInt64(min(seconds, 1_000_000_000)) * 1_000_000_000
             var batch = Batch(
                 exchange: exchange, schema: exchange.engine.schema, transaction: transaction, uploads: uploads)
             do {

@@ -131,10 +131,12 @@ package enum BodyReader {
                 }
                 throw ServiceError.badRequest()
             }
+            var places = Dictionary(values.enumerated().map { ($1.key, $0) }, uniquingKeysWith: { first, _ in first })
             for (key, value) in object {
-                if let position = values.firstIndex(where: { $0.key == key }) {
-                    values[position].value = Value(value)
+                if let place = places[key] {
+                    values[place].value = Value(value)
                 } else {
+                    places[key] = values.count
                     values.append((key, Value(value)))
                 }
             }

@@ -139,11 +139,19 @@ package struct Exchange: Sendable {
         }
     }
 
+    /// Whether the body is one that takes longer to read than an event loop should be kept.
+    package var hasLongBody: Bool { request.body.readableBytes > 64 << 10 }
+
     /// Runs a body on a worker thread; answers 503 when too much is waiting already.
     package func work(_ body: @escaping @Sendable () -> Void) {
         if !engine.workers.run(body) {
-            fail(ServiceError(status: 503, message: "The server is overloaded, try again later."))
+            fail(ServiceError.overloaded)
         }
+    }
+
+    /// Runs a body on a thread of its own, for what takes longer than a worker should; answers 503 when there is none.
+    package func onThread(_ body: @escaping @Sendable () -> Void) {
+        if !SystemThread.start(body) { fail(ServiceError.overloaded) }
     }
 
     /// Runs a job in a transaction and answers once it is committed.
@@ -175,7 +183,7 @@ enum Answers {
         if error.isFull { return ServiceError(status: 507, message: "The disk is full; nothing was changed.") }
         if error.isReadOnly { return ServiceError(status: 503, message: "The data folder cannot be written to.") }
         if error.isOverloaded || error.isBusy {
-            return ServiceError(status: 503, message: "The server is overloaded, try again later.")
+            return ServiceError.overloaded
         }
         if error.isDeadlineExceeded {
             return ServiceError(status: 503, message: "The query took too long and was stopped.")

@@ -64,7 +64,7 @@ extension Services {
         if identity?.collection.isSuperusers ?? false { return }
         guard
             limiter.check(
-                tags: [], path: request.path, method: request.method.rawValue, isGuest: identity == nil,
+                tags: [], path: request.decodedPath, method: request.method.rawValue, isGuest: identity == nil,
                 ip: realIP(request))
         else { throw ServiceError.tooMany() }
     }
@@ -80,7 +80,7 @@ extension Services {
         guard
             limiter.check(
                 tags: actions.map { collection.name + ":" + $0 } + actions.map { "*:" + $0 },
-                path: exchange.request.path,
+                path: exchange.request.decodedPath,
                 method: exchange.request.method.rawValue, isGuest: exchange.auth == nil,
                 ip: realIP(exchange.request), scope: collection.id + exchange.request.routePattern + actions.joined())
         else { throw ServiceError.tooMany() }

@@ -50,6 +50,6 @@ enum ByteRanges: Equatable {
         if start >= size { return .some(nil) }
         if parts[1].isEmpty { return .some(start..<size) }
         guard let end = Int(parts[1]), end >= start else { return nil }
-        return .some(start..<min(end + 1, size))
+        return .some(start..<min(end, size - 1) + 1)
     }
 }

@@ -22,7 +22,8 @@ enum HTTPDate {
         guard words.count == 8, words[7] == "GMT", let day = Int32(words[1]),
             let month = months.firstIndex(of: String(words[2])), let year = Int32(words[3]),
             let hour = Int32(words[4]), let minute = Int32(words[5]), let second = Int32(words[6]),
-            (1...31).contains(day), (0...23).contains(hour), (0...59).contains(minute), (0...60).contains(second)
+            (1...9999).contains(year), (1...31).contains(day), (0...23).contains(hour), (0...59).contains(minute),
+            (0...60).contains(second)
         else { return nil }
         var parts = tm()
         (parts.tm_mday, parts.tm_mon, parts.tm_year) = (day, Int32(month), year - 1900)

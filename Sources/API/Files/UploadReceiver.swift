@@ -107,7 +107,7 @@ final class UploadReceiver: Sendable {
             return true
         }
         guard starts, !run({ [self] in work() }) else { return }
-        finish(.failure(ServiceError(status: 503, message: "The server is overloaded, try again later.")))
+        finish(.failure(ServiceError.overloaded))
     }
 
     private func finish(_ result: Result<Form, ServiceError>) {
@@ -124,18 +124,24 @@ final class UploadReceiver: Sendable {
 
     private func work() {
         while true {
-            let (piece, isEnd) = state.withLock { state -> (ByteBuffer?, Bool) in
-                if state.isOver { return (nil, false) }
-                if !state.waiting.isEmpty { return (state.waiting.removeFirst(), false) }
-                if state.hasEnded { return (nil, true) }
+            let (pieces, isEnd) = state.withLock { state -> ([ByteBuffer], Bool) in
+                if state.isOver { return ([], false) }
+                if !state.waiting.isEmpty {
+                    defer { state.waiting = [] }
+                    return (state.waiting, false)
+                }
+                if state.hasEnded { return ([], true) }
                 state.isWorking = false
-                return (nil, false)
+                return ([], false)
             }
             do throws(ServiceError) {
-                if let piece {
-                    let size = piece.readableBytes
-                    try take(piece)
-                    stream.consumed(size)
+                if !pieces.isEmpty {
+                    for piece in Self.joined(pieces) {
+                        let size = piece.readableBytes
+                        try take(piece)
+                        stream.consumed(size)
+                        if state.withLock({ $0.isOver }) { return }
+                    }
                     continue
                 }
                 guard isEnd else { return }
@@ -148,6 +154,19 @@ final class UploadReceiver: Sendable {
                 return finish(.failure(error))
             }
         }
+    }
+
+    /// Many small pieces as fewer larger ones: a client may send each byte in a chunk of its own.
+    private static func joined(_ pieces: [ByteBuffer]) -> [ByteBuffer] {
+        var joined: [ByteBuffer] = []
+        for piece in pieces {
+            if let last = joined.last, last.readableBytes < 4096, piece.readableBytes < 4096 {
+                joined[joined.count - 1].writeImmutableBuffer(piece)
+            } else {
+                joined.append(piece)
+            }
+        }
+        return joined
     }
 
     // MARK: - Parts

@@ -157,13 +157,20 @@ package final class EngineRecordHost: RecordHost {
         return writing
     }
 
-    package func export(_ record: Record, audience: RecordAudience, expand: String, fields: String) throws -> String {
+    package func export(
+        _ record: Record, audience: RecordAudience, expand: String, fields: String,
+        request: (any PluginRequestSource)?
+    ) throws -> String {
         // Identities are shared by all requests of a token: what expanding and showing leave in a record is this
         // answer's own.
         let record = Record(copying: record)
         var info = RequestInfo()
+        if !expand.isEmpty, let exchange = (request as? PluginRequest)?.exchange {
+            info = exchange.completeInfo()
+            info.body = (try? BodyReader.read(exchange.request).values) ?? []
+        }
         switch audience {
-        case .everyone: break
+        case .everyone: info.auth = nil
         case .owner: info.auth = record
         case .superuser:
             if let superusers = engine.schema.collection(name: "_superusers") { info.auth = Record(new: superusers) }

@@ -205,7 +205,14 @@ final class PluginRequest: PluginRequestSource {
     var remoteIP: String { exchange.services.realIP(request) }
     var auth: Record? { exchange.auth?.copy() }
     var isOpen: Bool { !request.isClosed && !exchange.responder.isAnswered }
-    func addHeader(_ name: String, _ value: String) { request.setResponseHeader(name, value) }
+    func addHeader(_ name: String, _ value: String) {
+        // Of these there may be several; of others the last one counts.
+        if ["set-cookie", "vary", "link", "www-authenticate"].contains(name.lowercased()) {
+            request.addResponseHeader(name, value)
+        } else {
+            request.setResponseHeader(name, value)
+        }
+    }
 
     func file(_ key: String, name: String, isDownload: Bool) -> (() -> Void)? {
         let exchange = self.exchange

@@ -134,6 +134,13 @@ package struct RecordRoutes: Sendable {
             try services.checkRate(exchange, collection, action)
             let writing = RecordWriting(exchange: exchange, collection: collection, fallback: fallback)
             guard let stream = exchange.request.bodyStream else {
+                guard !exchange.hasLongBody else {
+                    return exchange.work {
+                        do {
+                            writing.run(service, try BodyReader.read(exchange.request), load)
+                        } catch { exchange.fail(error, .badRequest()) }
+                    }
+                }
                 let body = try BodyReader.read(exchange.request)
                 let isSlow =
                     AuthForm.isSlow(collection, body.values) || service.saver.needsTransaction
@@ -267,7 +274,7 @@ struct RecordWriting: Sendable {
                     write(record, service)
                 } catch { exchange.fail(error, fallback) }
             }
-            if !isTaken { throw ServiceError(status: 503, message: "The server is overloaded, try again later.") }
+            if !isTaken { throw ServiceError.overloaded }
         } catch {
             exchange.fail(error, fallback)
         }

@@ -72,27 +72,39 @@ package struct StaticFiles: Sendable {
     ///
     /// - Returns: nil for one that leads out of it or can be no name.
     static func clean(_ path: String) -> String? {
+        guard path.utf8.count <= 4000, !path.utf8.contains(0), !path.utf8.starts(with: "//".utf8) else { return nil }
+        // By bytes: to Swift a slash with a combining mark is another character.
         var parts: [Substring] = []
-        for part in path.split(separator: "/") where part != "." {
-            if part == ".." {
+        for part in path.utf8.split(separator: UInt8(ascii: "/")) where !part.elementsEqual(".".utf8) {
+            if part.elementsEqual("..".utf8) {
                 if parts.popLast() == nil { return nil }
             } else {
-                parts.append(part)
+                parts.append(Substring(part))
             }
         }
-        guard path.utf8.count <= 4000, !path.utf8.contains(0), !path.hasPrefix("//") else { return nil }
         // Bytes that are no text were replaced when the path was decoded, and then name another file.
         return path.unicodeScalars.contains("\u{FFFD}") ? nil : parts.joined(separator: "/")
     }
 
-    /// Goes elsewhere on this server: a path of two slashes would name another one.
+    /// Goes elsewhere on this server: a path of two slashes would name another one, also when a browser has taken out
+    /// what lies between them.
     private static func redirect(_ exchange: Exchange, to path: String) {
-        var path = path
-        let slashes: Set<Character> = ["/", "\\"]
-        if path.count > 1, path.prefix(2).allSatisfy(slashes.contains) {
-            path = "/" + path.drop(while: slashes.contains)
+        exchange.responder.send(Response(status: 301, headers: [("Location", location(path))]))
+    }
+
+    static func location(_ path: String) -> String {
+        func isSkipped(_ byte: UInt8) -> Bool {
+            byte == UInt8(ascii: "/") || byte == UInt8(ascii: "\\") || byte <= 0x20
         }
-        exchange.responder.send(Response(status: 301, headers: [("Location", path)]))
+        let digits = Array("0123456789ABCDEF".utf8)
+        var bytes: [UInt8] = [UInt8(ascii: "/")]
+        for byte in path.utf8.drop(while: isSkipped) {
+            switch byte {
+            case 0x21...0x7E where byte != UInt8(ascii: "\\"): bytes.append(byte)
+            default: bytes += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     // MARK: - Content

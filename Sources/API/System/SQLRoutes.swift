@@ -21,10 +21,10 @@ package struct SQLRoutes: Sendable {
     private func run(_ exchange: Exchange) {
         let query: String
         do { query = try Self.query(exchange) } catch { return exchange.fail(error) }
-        SystemThread.start {
+        exchange.onThread {
             do {
                 let start = Timestamp.microseconds()
-                let result = try Self.execute(Self.trimmed(query), exchange.engine)
+                let result = try Self.execute(Self.trimmed(query), exchange)
                 exchange.json(Self.json(result, microseconds: Timestamp.microseconds() - start))
             } catch {
                 let words = (error as? StoreError)?.consoleText ?? "\(error)"
@@ -62,7 +62,8 @@ package struct SQLRoutes: Sendable {
 
     private struct EmptyQuery: Error, CustomStringConvertible { let description = "empty query" }
 
-    private static func execute(_ query: String, _ engine: Engine) throws -> ConsoleResult {
+    private static func execute(_ query: String, _ exchange: Exchange) throws -> ConsoleResult {
+        let engine = exchange.engine
         guard !query.isEmpty else { throw EmptyQuery() }
         let capitals = query.uppercased()
         let isWrite = writes.contains { capitals.hasPrefix($0) }
@@ -80,10 +81,13 @@ package struct SQLRoutes: Sendable {
         } else {
             let end = UInt64(max(engine.configuration.queryTimeout, 1)) * 1_000_000_000
             result = try engine.data.writeAndWait { transaction in
-                try transaction.connection.withBudget(deadline: Timestamp.monotonic() &+ end) {
+                defer { try? engine.readCollections(in: transaction) }
+                return try transaction.connection.withBudget(deadline: Timestamp.monotonic() &+ end) {
                     try transaction.connection.runConsole(query, maxRows: maxRows)
                 }
             }
+            // It may have ended somebody's tokens.
+            exchange.services.identities.forgetAll()
         }
         if isWrite {
             result.columns = []

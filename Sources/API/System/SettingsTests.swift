@@ -18,7 +18,7 @@ struct S3Test: Sendable {
                     exchange.noContent()
                 } catch { exchange.fail(error) }
             }
-            if !isTaken { throw ServiceError(status: 503, message: "The server is overloaded, try again later.") }
+            if !isTaken { throw ServiceError.overloaded }
         } catch { exchange.fail(error) }
     }
 

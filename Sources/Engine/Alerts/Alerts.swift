@@ -57,12 +57,9 @@ package final class Alerts: Sendable {
             if !state.listeners.isEmpty { state.running += 1 }
             return state.listeners
         }
-        guard let listeners else {
-            log(.warn, "An alert was not sent.", ["subject": .string(alert.subject)])
-            return false
-        }
+        guard let listeners else { return isNotSent(alert) }
         guard !listeners.isEmpty else { return true }
-        SystemThread.start { [self] in
+        let isStarted = SystemThread.start { [self] in
             for listener in listeners {
                 do {
                     try listener(alert)
@@ -75,7 +72,15 @@ package final class Alerts: Sendable {
             state.withLock { $0.running -= 1 }
             ended.broadcast()
         }
-        return true
+        if isStarted { return true }
+        state.withLock { $0.running -= 1 }
+        ended.broadcast()
+        return isNotSent(alert)
+    }
+
+    private func isNotSent(_ alert: Alert) -> Bool {
+        log(.warn, "An alert was not sent.", ["subject": .string(alert.subject)])
+        return false
     }
 
     /// Takes no more and waits for those on their way.

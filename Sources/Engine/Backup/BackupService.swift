@@ -118,13 +118,14 @@ package final class BackupService: Sendable {
     private static func politely(_ body: @escaping @Sendable () throws -> Void) throws {
         let result = Mutex<Result<Void, any Error>?>(nil)
         let done = ConditionBox()
-        SystemThread.start {
+        let isStarted = SystemThread.start {
             // On Linux a thread has a priority of its own.
             _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 15)
             let outcome = Result { try body() }
             result.withLock { $0 = outcome }
             done.broadcast()
         }
+        guard isStarted else { return try body() }
         _ = done.wait { result.withLock { $0 != nil } }
         try result.withLock { $0 }?.get()
     }

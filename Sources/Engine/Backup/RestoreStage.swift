@@ -115,12 +115,13 @@ struct RestoreStage {
 
     /// Whether a name stays below the folder that it is unpacked in.
     static func isSafe(_ name: String) -> Bool {
-        let trimmed = name.hasSuffix("/") ? name.dropLast() : name[...]
+        // By bytes: to Swift a slash with a combining mark is another character.
+        let trimmed = name.utf8.last == UInt8(ascii: "/") ? name.utf8.dropLast() : name.utf8[...]
         guard !trimmed.isEmpty, name.utf8.count <= 1000,
             !name.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F || $0 == UInt8(ascii: "\\") })
         else { return false }
-        return trimmed.split(separator: "/", omittingEmptySubsequences: false).allSatisfy { part in
-            !part.isEmpty && part != "." && part != ".." && part.utf8.count <= 255
+        return trimmed.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).allSatisfy { part in
+            !part.isEmpty && !part.elementsEqual(".".utf8) && !part.elementsEqual("..".utf8) && part.count <= 255
         }
     }
 

@@ -91,7 +91,8 @@ package final class ChangeFeed: Sendable {
 
     private func go(_ starts: Bool, _ wakes: Bool) {
         if starts {
-            SystemThread.start(stackBytes: 8 << 20) { self.loop() }
+            // Without a thread the next one that comes tries again.
+            if !SystemThread.start(stackBytes: 8 << 20, { self.loop() }) { state.withLock { $0.isRunning = false } }
         } else if wakes {
             wakeup.signal()
         }

@@ -89,19 +89,16 @@ package struct ChangeShow {
             }
         }
         // Nothing but the values is left of it.
-        for text in [rule, viewer.filter] where !text.isEmpty {
-            guard
-                let plan = try? RecordQuery.createCheck(
-                    collection, schema: schema, rule: text, request: viewer.info, cache: plans)
-            else { return false }
-            let values = detailed.record.values.map(SQLValue.init)
-            let matches = try connection.withStatement(plan.sql) { statement in
-                try plan.bind(to: statement, request: viewer.info, extra: values)
-                return try statement.step()
-            }
-            if !matches { return false }
+        guard
+            let plan = try? RecordQuery.createCheck(
+                collection, schema: schema, rule: rule.isEmpty ? nil : rule, filter: viewer.filter,
+                allowsHidden: false, request: viewer.info, cache: plans)
+        else { return false }
+        let values = detailed.record.values.map(SQLValue.init)
+        return try connection.withStatement(plan.sql) { statement in
+            try plan.bind(to: statement, request: viewer.info, extra: values)
+            return try statement.step()
         }
-        return true
     }
 
     private func plan(_ rule: String, _ viewer: ChangeViewer, _ collection: Collection) throws -> SelectPlan {

@@ -76,16 +76,23 @@ package final class CronScheduler: Sendable {
         case .overlap:
             log(.warn, "A cron job was skipped: it is still running.", ["job": .string(job.id)])
         case .run:
-            SystemThread.start { [self] in
+            let isStarted = SystemThread.start { [self] in
                 do {
                     try job.run()
                 } catch {
                     log(.error, "A cron job failed.", ["job": .string(job.id), "error": .string("\(error)")])
                 }
-                state.withLock { _ = $0.running.remove(job.id) }
-                wakeup.broadcast()
+                ended(job)
             }
+            if isStarted { return }
+            log(.error, "A cron job was skipped: the system has no thread left.", ["job": .string(job.id)])
+            ended(job)
         }
+    }
+
+    private func ended(_ job: CronJob) {
+        state.withLock { _ = $0.running.remove(job.id) }
+        wakeup.broadcast()
     }
 
     // MARK: - The clock
@@ -97,7 +104,9 @@ package final class CronScheduler: Sendable {
             return !state.isStarted && !state.isStopped
         }
         guard starts else { return }
-        SystemThread.start { [self] in watch() }
+        if !SystemThread.start({ [self] in watch() }) {
+            log(.error, "No cron job will run by the clock: the system has no thread left.", JSONObject())
+        }
     }
 
     /// Starts no more jobs and waits for those that run.

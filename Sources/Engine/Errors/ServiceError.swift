@@ -69,6 +69,9 @@ package struct ServiceError: Error, Sendable, Equatable {
     package static func forbidden(_ message: String = "") -> ServiceError {
         .init(status: 403, message: message.isEmpty ? "You are not allowed to perform this request." : message)
     }
+    /// Too much is waiting already.
+    package static let overloaded = ServiceError(status: 503, message: "The server is overloaded, try again later.")
+
     package static func notFound(_ message: String = "") -> ServiceError {
         .init(status: 404, message: message.isEmpty ? "The requested resource wasn't found." : message)
     }

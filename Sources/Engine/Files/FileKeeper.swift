@@ -12,10 +12,11 @@ package final class FileKeeper: Sendable {
     package let storages: FileStorages
     /// Threads for what waits for a storage elsewhere, so that a slow one holds up nothing else.
     package let transfers = WorkerPool(maxThreads: 64)
+    private let claims = FolderClaims()
     private let uploadsFolder: String
     private let isServing = Atomic<Bool>(false)
     private let isTableMade = Atomic<Bool>(false)
-    private let holds = Atomic<Int>(0)
+    private let gate = RemovalGate()
     private let run: @Sendable (@escaping @Sendable () -> Void) -> Void
     private let database: Database
     private let warn: @Sendable (String, any Error) -> Void
@@ -62,7 +63,8 @@ package final class FileKeeper: Sendable {
         retryLeftovers()
         let name = RandomText.make(20, from: RandomText.lowercase)
         return Uploads(
-            storage: storage, folder: "\(uploadsFolder)/\(name)", transfers: transfers,
+            storage: storage, folder: "\(uploadsFolder)/\(name)", transfers: transfers, claims: claims,
+            gate: gate,
             log: { [weak self] what, error in self?.warn(what, error) },
             keep: { [weak self] in self?.keepForLater($0) })
     }
@@ -108,16 +110,15 @@ package final class FileKeeper: Sendable {
     func didDelete(_ record: Record, in transaction: Transaction) throws {
         let key = "\(record.collection.id)/\(record.id)"
         guard Self.isPlain(record.id) else { return }
+        let names = zip(record.collection.fields, record.values).flatMap { $0.shape.isFile ? $1.strings : [] }
         if storages.isElsewhere(.records) {
             // What is there is not asked for inside a transaction.
-            let hasFiles = zip(record.collection.fields, record.values).contains {
-                $0.shape.isFile && !$1.strings.isEmpty
-            }
-            guard hasFiles else { return }
+            guard !names.isEmpty else { return }
         } else {
             guard let path = storages.local.path(key), access(path, F_OK) == 0 else { return }
         }
-        try remove([key + "/"], in: transaction)
+        // Its files by their names, which no later record of this id has, and the rest when there is none.
+        try remove(names.filter(Self.isPlain).map { "\(key)/\($0)" } + [key + "/"], in: transaction)
     }
 
     /// After a collection was deleted.
@@ -157,28 +158,39 @@ package final class FileKeeper: Sendable {
 
     /// Runs a body while files that commits let go of stay in the storage: they are removed afterwards.
     package func holdingRemovals<T>(_ body: () throws -> T) rethrows -> T {
-        holds.add(1, ordering: .acquiringAndReleasing)
+        gate.hold()
         defer {
-            holds.subtract(1, ordering: .acquiringAndReleasing)
+            gate.release()
             if let left = try? removalsLeft(), !left.isEmpty { removeNow(left) }
+            retryLeftovers(atOnce: true)
         }
         return try body()
     }
 
-    private func removeNow(_ keys: [String]) {
-        // The table names them; whoever holds them has them removed.
-        if holds.load(ordering: .acquiring) > 0 { return }
-        var done: [String] = []
-        let storage = storage
-        for key in keys {
-            do throws(FileError) {
-                try storage.remove(key)
-                done.append(key)
-            } catch {
-                warn("A file could not be removed; this is tried again later.", error)
-                if storage.isElsewhere { removalsAreLeft.store(true, ordering: .relaxed) }
+    /// Removes what a record or a collection left, unless one of its name is there again.
+    private func removeFolder(_ key: String, _ storage: any FileStorage) throws {
+        let parts = key.split(separator: "/").map(String.init)
+        // The database is asked, which knows more than the collections in force do in the moment of a change.
+        func isInUse() throws -> Bool {
+            try database.read { connection in
+                let sql = "SELECT `name` FROM `_collections` WHERE `id` = ?"
+                guard let name = try connection.scalar(sql, [.text(parts[0])])?.textValue else { return false }
+                if parts.count < 2 { return true }
+                return try connection.scalar(
+                    "SELECT 1 FROM \(SQLName.quote(name)) WHERE `id` = ?", [.text(parts[1])]) != nil
             }
         }
+        if try claims.leave(key, isInUse: isInUse, { try storage.remove(key) }) || parts.count > 1 { return }
+        // A collection of that name was made again, or is being written to: what no record has goes.
+        guard !storage.isElsewhere, let path = storages.local.path(parts[0]) else { return }
+        for name in FileSystem.names(in: path) { try removeFolder("\(parts[0])/\(name)/", storage) }
+    }
+
+    private func removeNow(_ keys: [String]) {
+        // The table names them; whoever holds them has them removed.
+        var done: [String] = []
+        _ = gate.remove { done = removeAll(keys) }
+        if done.isEmpty { return }
         let removed = done
         do {
             try database.writeAndWait { transaction in
@@ -189,6 +201,26 @@ package final class FileKeeper: Sendable {
         } catch {
             warn("What was removed could not be noted.", error)
         }
+    }
+
+    /// Removes what it can of some keys, and says which that is.
+    private func removeAll(_ keys: [String]) -> [String] {
+        var done: [String] = []
+        let storage = storage
+        for key in keys {
+            do {
+                if key.utf8.last == UInt8(ascii: "/") {
+                    try removeFolder(key, storage)
+                } else {
+                    try storage.remove(key)
+                }
+                done.append(key)
+            } catch {
+                warn("A file could not be removed; this is tried again later.", error)
+                if storage.isElsewhere { removalsAreLeft.store(true, ordering: .relaxed) }
+            }
+        }
+        return done
     }
 
     // MARK: - At the start
@@ -255,7 +287,10 @@ package final class FileKeeper: Sendable {
             guard let schema = schemaForSweep.withLock({ $0 })?() else { return }
             for (index, folder) in folders.enumerated() {
                 do {
-                    try sweep(folder, schema)
+                    // Whoever holds the files sweeps when that is over.
+                    guard try gate.remove({ try sweep(folder, schema) }) != nil else {
+                        return leftovers.withLock { $0.folders += folders[index...] }
+                    }
                 } catch {
                     warn("What an upload left could not be removed; this is tried again later.", error)
                     return leftovers.withLock { $0.folders += folders[index...] }

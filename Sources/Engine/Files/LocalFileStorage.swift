@@ -12,9 +12,11 @@ package struct LocalFileStorage: FileStorage {
 
     /// The path of a key; nil for one that leads elsewhere or nowhere.
     package func path(_ key: String) -> String? {
-        let parts = key.split(separator: "/", omittingEmptySubsequences: false)
+        // By bytes: to Swift a slash with a combining mark is another character.
+        let parts = key.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
         let isPlain = parts.allSatisfy { part in
-            !part.isEmpty && part != "." && part != ".." && part.utf8.count <= 255 && !part.utf8.contains(0)
+            !part.isEmpty && !part.elementsEqual(".".utf8) && !part.elementsEqual("..".utf8) && part.count <= 255
+                && !part.contains(0)
         }
         return isPlain && key.utf8.count <= 2000 ? "\(root)/\(key)" : nil
     }

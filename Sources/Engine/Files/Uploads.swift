@@ -13,6 +13,8 @@ package final class Uploads: Sendable {
         /// Keys in the storage, each with whether the records that name them are committed.
         var placed: [String: Bool] = [:]
         var isFolderMade = false
+        /// Folders of records that were claimed.
+        var claimed: Set<String> = []
     }
 
     /// The journal's name.
@@ -23,13 +25,15 @@ package final class Uploads: Sendable {
     private let transfers: WorkerPool
     private let log: @Sendable (String, any Error) -> Void
     private let keep: @Sendable (_ folder: String) -> Void
+    private let claims: FolderClaims
+    private let gate: RemovalGate
     private let state = Mutex(State())
 
     /// - Parameters:
     ///   - transfers: where a storage elsewhere is waited for.
-    ///   - keep: takes the folder over, with its journal, when a storage elsewhere did not remove what came to nothing.
+    ///   - keep: takes the folder over, with its journal, when what came to nothing was not removed.
     init(
-        storage: any FileStorage, folder: String, transfers: WorkerPool,
+        storage: any FileStorage, folder: String, transfers: WorkerPool, claims: FolderClaims, gate: RemovalGate,
         log: @escaping @Sendable (String, any Error) -> Void, keep: @escaping @Sendable (_ folder: String) -> Void
     ) {
         self.storage = storage
@@ -37,16 +41,22 @@ package final class Uploads: Sendable {
         self.transfers = transfers
         self.log = log
         self.keep = keep
+        self.claims = claims
+        self.gate = gate
     }
 
     deinit {
         // What nobody settled belongs to a request that came to nothing.
-        let (unsettled, isFolderMade) = state.withLock { state in
-            (state.placed.filter { !$0.value }.map(\.key), state.isFolderMade)
+        let (unsettled, isFolderMade, claimed) = state.withLock { state in
+            (state.placed.filter { !$0.value }.map(\.key), state.isFolderMade, state.claimed)
         }
+        defer { for folder in claimed { claims.settled(folder) } }
         guard storage.isElsewhere, !unsettled.isEmpty else {
             do throws(FileError) {
-                for key in unsettled { try storage.remove(key) }
+                let isRemoved = try gate.remove { () throws(FileError) in
+                    for key in unsettled { try storage.remove(key) }
+                }
+                if isRemoved == nil, !unsettled.isEmpty { return Self.leave(folder, keep) }
                 if isFolderMade { try FileSystem.removeTree(folder) }
             } catch { Self.leave(folder, error, log, keep) }
             return
@@ -68,6 +78,10 @@ package final class Uploads: Sendable {
         _ folder: String, _ error: FileError, _ log: (String, any Error) -> Void, _ keep: (String) -> Void
     ) {
         log("What an upload left could not be removed; this is tried again later.", error)
+        leave(folder, keep)
+    }
+
+    private static func leave(_ folder: String, _ keep: (String) -> Void) {
         for name in FileSystem.names(in: folder) where name != journal { unlink("\(folder)/\(name)") }
         keep(folder)
     }
@@ -122,6 +136,7 @@ package final class Uploads: Sendable {
         }
         guard !files.isEmpty else { return }
         guard !record.id.isEmpty else { throw ServiceError.internal() }
+        if state.withLock({ $0.claimed.insert(base).inserted }) { claims.arrive(at: base) }
         do throws(FileError) {
             for file in files { try Self.synchronise(file.temporaryPath) }
             let all = state.withLock { state in
@@ -167,7 +182,8 @@ package final class Uploads: Sendable {
                 } else if !storage.isElsewhere {
                     // Elsewhere it stays until the request ends: the writer waits for no network.
                     // What cannot be removed now is tried again at the end, as the journal still names it.
-                    if (try? storage.remove(key)) != nil { state.placed[key] = nil }
+                    let isRemoved = gate.remove { (try? storage.remove(key)) != nil }
+                    if isRemoved == true { state.placed[key] = nil }
                 }
             }
         }

@@ -69,14 +69,16 @@ package final class LogWriter: Sendable {
     package init(
         database: Database, options: Options = Options(), spools: Bool, printer: LogPrinter? = nil,
         hasTime: (@Sendable () -> Bool)? = nil
-    ) {
+    ) throws {
         self.database = database
         self.printer = printer
         self.hasTime = hasTime
         let spool = spools ? LogSpool(beside: database.path) : nil
         state = Mutex(State(waiting: LogBuffer(position: spool?.size ?? 0), options: options))
         self.spool = Mutex(spool)
-        SystemThread.start { self.run() }
+        guard SystemThread.start({ self.run() }) else {
+            throw ServiceError(status: 500, message: "The system has no thread left.")
+        }
     }
 
     /// Bytes of lines that wait in files to be inserted. Looks, and changes nothing.

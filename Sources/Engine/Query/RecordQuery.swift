@@ -64,9 +64,11 @@ package enum RecordQuery {
     /// A row `1` if a record that is not stored yet meets a rule. `extra`: its stored values in the order of the
     /// collection's fields; an id must be among them, whatever it is.
     package static func createCheck(
-        _ collection: Collection, schema: Schema, rule: String?, request: RequestInfo, cache: PlanCache
+        _ collection: Collection, schema: Schema, rule: String?, filter: String = "", allowsHidden: Bool = true,
+        request: RequestInfo, cache: PlanCache
     ) throws(ServiceError) -> SelectPlan {
-        try plan(.create, collection, schema, .id, rule: rule, request, cache)
+        try plan(
+            .create, collection, schema, .id, rule: rule, filter: filter, allowsHidden: allowsHidden, request, cache)
     }
 
     /// Whether a text can be a rule of a collection.

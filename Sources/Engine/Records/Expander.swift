@@ -34,12 +34,14 @@ package struct Expander {
             while path.hasSuffix(".") { path.removeLast() }
             return String(path)
         }
-        var paths: [String] = []
-        for (index, path) in all.enumerated() where !path.isEmpty && !paths.contains(path) {
-            let isContained = all.enumerated().contains { $0.offset != index && $0.element.hasPrefix(path + ".") }
-            if !isContained { paths.append(path) }
+        // What stands at the beginning of another path, as far as paths are followed.
+        var contained: Set<String> = []
+        for path in all {
+            let dots = path.utf8.indices.lazy.filter { path.utf8[$0] == UInt8(ascii: ".") }
+            for dot in dots.prefix(maxDepth + 1) { contained.insert(String(path[..<dot])) }
         }
-        return paths
+        var seen: Set<String> = []
+        return all.filter { !$0.isEmpty && !contained.contains($0) && seen.insert($0).inserted }
     }
 
     /// Expands all records (of one collection) along a path. A path of which any step is unknown or forbidden expands

@@ -96,7 +96,8 @@ package struct FieldPicker: Sendable {
             throw ServiceError.badRequest()
         }
         return .excerpt(
-            max: max, withEllipsis: arguments.count > 1 && ["true", "1", "t"].contains(arguments[1].lowercased()))
+            max: min(max, 1 << 30),
+            withEllipsis: arguments.count > 1 && ["true", "1", "t"].contains(arguments[1].lowercased()))
     }
 }
 

@@ -21,6 +21,8 @@ package struct RecordBody: Sendable {
     /// The body as rules see it: fields by their name with their normalised value (modifiers applied), other keys as
     /// they came.
     package private(set) var pairs: [(key: String, value: Value)] = []
+    /// Where a key is in `pairs`.
+    private var places: [String: Int] = [:]
 
     /// Applies a body to a record.
     /// - Parameters:
@@ -67,9 +69,10 @@ package struct RecordBody: Sendable {
     }
 
     private mutating func set(_ key: String, _ value: Value) {
-        if let position = pairs.firstIndex(where: { $0.key == key }) {
-            pairs[position].value = value
+        if let place = places[key] {
+            pairs[place].value = value
         } else {
+            places[key] = pairs.count
             pairs.append((key, value))
         }
     }

@@ -239,11 +239,11 @@ package struct RecordSaver {
             sql += " AND \(collection.statements.table).`id` != ?"
             arguments.append(.text(record.id))
         }
-        for referring in try transaction.connection.records(sql, arguments, collection) {
+        for found in try transaction.connection.records(sql, arguments, collection) {
+            // A cascade may have reached it on another way already.
+            guard let referring = try transaction.connection.record(id: found.id, in: collection) else { continue }
             let left = referring.values[index].strings.filter { $0 != record.id }
             if left.isEmpty && relation.cascadeDelete {
-                // A cascade may have reached it on another way already.
-                guard try transaction.connection.record(id: referring.id, in: collection) != nil else { continue }
                 try delete(referring, in: transaction, isCascade: true)
                 continue
             }

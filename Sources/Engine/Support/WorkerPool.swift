@@ -43,15 +43,29 @@ package final class WorkerPool: Sendable {
         switch next {
         case .refused: return false
         case .queued: wakeup.signal()
-        case .start: SystemThread.start { self.work() }
+        case .start: if !SystemThread.start({ self.work() }) { return keepWithoutThread() }
         }
         return true
     }
 
+    /// The system has no thread for the job that was queued last: another worker will find it, if there is one.
+    private func keepWithoutThread() -> Bool {
+        state.withLock { state in
+            state.threads -= 1
+            if state.threads > 0 || state.jobs.count == state.head { return true }
+            state.jobs.removeLast()
+            return false
+        }
+    }
+
     /// Runs what is queued and ends the threads; later jobs are refused.
-    package func stop() {
+    /// - Parameter seconds: how long to wait for their end.
+    /// - Returns: whether all have ended.
+    @discardableResult
+    package func stop(seconds: Int = 0) -> Bool {
         state.withLock { $0.stopped = true }
         wakeup.broadcast()
+        return !wakeup.wait(seconds: seconds) { state.withLock { $0.threads == 0 } }
     }
 
     private func take() -> (job: (@Sendable () -> Void)?, end: Bool) {
@@ -83,7 +97,7 @@ package final class WorkerPool: Sendable {
                 job()
                 continue
             }
-            if end { return }
+            if end { return wakeup.broadcast() }
             state.withLock { $0.idle += 1 }
             let timedOut = wakeup.wait(seconds: 10) {
                 state.withLock { $0.head < $0.jobs.count || $0.stopped }
@@ -108,7 +122,8 @@ package enum SystemThread {
         init(_ run: @escaping @Sendable () -> Void) { self.run = run }
     }
 
-    package static func start(stackBytes: Int = 1 << 20, _ run: @escaping @Sendable () -> Void) {
+    /// - Returns: false when the system has no thread left; the body will not run.
+    package static func start(stackBytes: Int = 1 << 20, _ run: @escaping @Sendable () -> Void) -> Bool {
         var attributes = pthread_attr_t()
         pthread_attr_init(&attributes)
         pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
@@ -123,7 +138,8 @@ package enum SystemThread {
                 return nil
             }, body.toOpaque())
         pthread_attr_destroy(&attributes)
-        if status != 0 { body.takeRetainedValue().run() }
+        if status != 0 { body.release() }
+        return status == 0
     }
 }
 

@@ -22,10 +22,9 @@ package struct RecordTransaction {
 /// One call from the host into a plugin: the `roost_call` of the ABI.
 ///
 /// Calls on a thread are its own and used again (``CallThread``). A request's call lives from its handler to its
-/// completion and may be used by several threads, one at a time by its lock.
+/// completion. A plugin may use either from threads of its own: what it can reach is looked at and changed under `lock`.
 ///
-/// `@unchecked Sendable`: a call is its thread's own, or `isShared`, and then all that a plugin can reach of it is
-/// changed under `lock`.
+/// `@unchecked Sendable`: as just said; the rest belongs to the thread that the host made the call on.
 final class PluginCall: @unchecked Sendable {
     /// A failure that the plugin gave with `fail`.
     struct Failure {
@@ -46,14 +45,13 @@ final class PluginCall: @unchecked Sendable {
     @exclusivity(unchecked) var isIntercepting = false
     /// Whether there is anything of what follows to be let go of at the end.
     @exclusivity(unchecked) private var isPlain = true
-    private let shared: Bool
     private let lock = Mutex<Void>(())
     private let arena = ScratchArena()
 
     private(set) var failure: Failure? { didSet { isPlain = false } }
     private(set) var fieldFailures: [(field: String, failure: FieldFailure)] = [] { didSet { isPlain = false } }
     /// The error of the host's that made a function of a table fail: given on as it is when the plugin passes it on.
-    var hostError: (any Error)? { didSet { isPlain = false } }
+    private var hostError: (any Error)? { didSet { isPlain = false } }
 
     // What the frame's handle names.
     private var ownRecord: Record? { didSet { isPlain = false } }
@@ -84,8 +82,6 @@ final class PluginCall: @unchecked Sendable {
         }
         set { ownTransaction = newValue }
     }
-
-    init(isShared: Bool = false) { shared = isShared }
 
     var pointer: OpaquePointer { OpaquePointer(Unmanaged.passUnretained(self).toOpaque()) }
 
@@ -137,10 +133,8 @@ final class PluginCall: @unchecked Sendable {
         isPlain = true
     }
 
-    private func locked<R>(_ body: () -> R) -> R {
-        if !shared { return body() }
-        return lock.withLock { _ in body() }
-    }
+    @inline(__always)
+    private func locked<R>(_ body: () -> R) -> R { lock.withLock { _ in body() } }
 
     func scratch(_ size: Int) -> UnsafeMutableRawPointer? { locked { isActive ? arena.allocate(size) : nil } }
 
@@ -151,9 +145,12 @@ final class PluginCall: @unchecked Sendable {
 
     private func copy(_ bytes: roost_bytes) -> roost_bytes? {
         guard let source = bytes.data, bytes.length > 0 else { return roost_bytes() }
-        guard let memory = scratch(Int(bytes.length)) else { return nil }
-        memcpy(memory, source, Int(bytes.length))
-        return roost_bytes(data: UnsafePointer(memory.assumingMemoryBound(to: UInt8.self)), length: bytes.length)
+        // One step: the call may be over as soon as the lock is free.
+        return locked {
+            guard isActive, let memory = arena.allocate(Int(bytes.length)) else { return nil }
+            memcpy(memory, source, Int(bytes.length))
+            return roost_bytes(data: UnsafePointer(memory.assumingMemoryBound(to: UInt8.self)), length: bytes.length)
+        }
     }
 
     /// Has the handle of a change end with this call.
@@ -197,26 +194,38 @@ final class PluginCall: @unchecked Sendable {
 
     /// Takes over what the plugin said in a call inside of this one.
     func take(failuresOf other: PluginCall) {
+        let said = other.said
         locked {
-            if let failure = other.failure { self.failure = failure }
-            fieldFailures += other.fieldFailures
-            if let error = other.hostError { hostError = error }
+            if let failure = said.failure { self.failure = failure }
+            fieldFailures += said.fields
+            if let error = said.hostError { hostError = error }
         }
     }
 
+    /// What was said in a call.
+    struct Said {
+        var failure: Failure?
+        var fields: [(field: String, failure: FieldFailure)]
+        var hostError: (any Error)?
+    }
+
+    var said: Said { locked { Said(failure: failure, fields: fieldFailures, hostError: hostError) } }
+
+    /// Keeps an error of the host's for the plugin to pass on.
+    func keep(_ error: any Error) { locked { hostError = error } }
+
     /// Takes away what the plugin said, and what it would be answered with; nil when it said nothing.
     func takeFailure() -> (code: String, error: ServiceError)? {
-        locked {
-            guard failure != nil || !fieldFailures.isEmpty, let error = error(ROOST_EFAILED) as? ServiceError else {
-                return nil
-            }
-            defer {
-                failure = nil
-                fieldFailures.removeAll()
-                hostError = nil
-            }
-            return (failure?.code ?? "", error)
+        let said = said
+        guard said.failure != nil || !said.fields.isEmpty, let error = error(ROOST_EFAILED) as? ServiceError else {
+            return nil
         }
+        locked {
+            failure = nil
+            fieldFailures.removeAll()
+            hostError = nil
+        }
+        return (said.failure?.code ?? "", error)
     }
 
     // Of an event's call, on its thread
@@ -248,6 +257,8 @@ extension PluginCall {
     ///
     /// - Parameter field: the field that a failure without a status of its own is about.
     func error(_ status: roost_status, field: String? = nil) -> any Error {
+        let said = said
+        let (failure, fieldFailures, hostError) = (said.failure, said.fields, said.hostError)
         if status == ROOST_EINTERNAL {
             if let hostError { return hostError }
         } else {
@@ -283,24 +294,26 @@ extension PluginCall {
 
     /// What is wrong with a field's value, for a call that returned a negative status.
     func fieldFailure(_ field: String) -> FieldFailure {
-        if let own = fieldFailures.first(where: { $0.field == field }) ?? fieldFailures.first { return own.failure }
-        if let failure { return FieldFailure(failure.code, failure.message) }
-        if let failures = hostError as? FieldFailure { return failures }
+        let said = said
+        if let own = said.fields.first(where: { $0.field == field }) ?? said.fields.first { return own.failure }
+        if let failure = said.failure { return FieldFailure(failure.code, failure.message) }
+        if let failures = said.hostError as? FieldFailure { return failures }
         return .invalidValue
     }
 
     /// The words that the plugin gave, for the operator.
     var words: String {
+        let said = said
         var parts: [String] = []
-        if let failure { parts.append(failure.message) }
-        parts += fieldFailures.map { "\($0.field): \($0.failure.message)" }
+        if let failure = said.failure { parts.append(failure.message) }
+        parts += said.fields.map { "\($0.field): \($0.failure.message)" }
         return parts.joined(separator: "; ")
     }
 
     /// The words of a command that failed: the plugin's, and behind a colon what the host had against its last call.
     var commandWords: String {
         let words = words
-        guard let refusal = hostError as? ServiceError else { return words }
+        guard let refusal = said.hostError as? ServiceError else { return words }
         var reasons: [String] = []
         for (field, tree) in refusal.data.sorted(by: { $0.key < $1.key }) {
             if case .failure(let failure) = tree { reasons.append("\(field): \(Sentence.make(failure.message))") }
@@ -311,7 +324,7 @@ extension PluginCall {
 
     /// Keeps an error of the host for the plugin to pass on, and says which status stands for it.
     func status(for error: any Error) -> roost_status {
-        hostError = error
+        keep(error)
         guard let error = error as? ServiceError else {
             if error is FieldFailure { return ROOST_EFAILED }
             owner?.log(8, "A call to the server failed: \(error)")

@@ -52,7 +52,10 @@ struct CheckRecords: RecordHost {
         let connection = try Connection(path: ":memory:", access: .readWrite(create: true))
         try body(RecordTransaction(connection: connection, schema: Schema(collections: [known], version: 1)))
     }
-    func export(_ record: Record, audience: RecordAudience, expand: String, fields: String) throws -> String { "{}" }
+    func export(
+        _ record: Record, audience: RecordAudience, expand: String, fields: String,
+        request: (any PluginRequestSource)?
+    ) throws -> String { "{}" }
     func matches(_ record: Record, rule: String, auth: Record?, context: String) throws -> Bool { false }
 }
 

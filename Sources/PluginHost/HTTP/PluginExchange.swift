@@ -131,7 +131,7 @@ enum SharedCalls {
 
     static func take(_ plugin: LoadedPlugin) -> PluginCall {
         let call =
-            idle.withLock { $0.count > quarantine ? $0.removeFirst() : nil } ?? PluginCall(isShared: true)
+            idle.withLock { $0.count > quarantine ? $0.removeFirst() : nil } ?? PluginCall()
         call.begin(plugin, frame: 0)
         return call
     }

@@ -5,18 +5,49 @@ internal import Synchronization
 
 /// A record under a handle, with the copies of values that the plugin asked for.
 ///
-/// `@unchecked Sendable`: the record's own rule (one user at a time) holds for plugins too; the copies are made under
-/// `lock`.
+/// One thread at a time has the record: another one that reads or writes a value waits, and while a function works with
+/// all of it, it is told ROOST_ETHREAD.
+///
+/// `@unchecked Sendable`: the record is reached through `use` and `work` alone, the copies are made under the lock.
 final class RecordHandle: @unchecked Sendable {
-    let record: Record
-    private let lock = Mutex<Void>(())
+    private struct State {
+        /// Whose function works with the record, and how often one is inside of another.
+        var worker: UInt = 0
+        var depth = 0
+    }
+
+    private let record: Record
+    private let state = Mutex(State())
     private lazy var arena = ScratchArena()
 
     init(_ record: Record) { self.record = record }
 
+    /// Runs a short body with the record. What it calls must not ask for the record again.
+    /// - Returns: nil when another thread works with it.
+    func use<R>(_ body: (Record) -> R) -> R? {
+        state.withLock { state in
+            guard state.depth == 0 || state.worker == UInt(pthread_self()) else { return nil }
+            return body(record)
+        }
+    }
+
+    /// Runs a body that may take long and call the plugin, which may go on using the record on this thread.
+    /// - Returns: nil when another thread works with it.
+    func work<R>(_ body: (Record) throws -> R) rethrows -> R? {
+        let isOurs = state.withLock { state in
+            guard state.depth == 0 || state.worker == UInt(pthread_self()) else { return false }
+            state.worker = UInt(pthread_self())
+            state.depth += 1
+            return true
+        }
+        guard isOurs else { return nil }
+        defer { state.withLock { $0.depth -= 1 } }
+        return try body(record)
+    }
+
     /// A value whose bytes live as long as the handle.
     func copy(_ value: Value) -> roost_value? {
-        lock.withLock { _ in
+        state.withLock { _ in
             withABIValue(value) { crossing in
                 guard crossing.bytes.length > 0, let source = crossing.bytes.data else {
                     crossing.bytes = roost_bytes()

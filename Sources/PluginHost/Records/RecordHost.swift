@@ -46,7 +46,11 @@ package protocol RecordHost: Sendable {
         in outer: RecordTransaction?, _ body: @escaping @Sendable (RecordTransaction) throws -> Void
     ) throws
     /// The record's JSON text; `expand` and `fields` are query parameters' texts.
-    func export(_ record: Record, audience: RecordAudience, expand: String, fields: String) throws -> String
+    /// - Parameter request: what the rules of expanded collections look at, beside the audience; nil for none.
+    func export(
+        _ record: Record, audience: RecordAudience, expand: String, fields: String,
+        request: (any PluginRequestSource)?
+    ) throws -> String
     /// Creates a record as the client of a request may: rules, form checks and hooks of such requests hold.
     func create(
         _ collection: String, body: JSONObject, uploads: [RecordUpload], context: String,

@@ -36,7 +36,8 @@ final class PluginFileStorage: FileStorage, @unchecked Sendable {
                                 guard let user, let buffer else { return -1 }
                                 return Unmanaged<SourceReader>.fromOpaque(user).takeUnretainedValue()
                                     .read(
-                                        at: offset, UnsafeMutableRawBufferPointer(start: buffer, count: Int(capacity)))
+                                        at: offset,
+                                        UnsafeMutableRawBufferPointer(start: buffer, count: Int(clamping: capacity)))
                             }, Unmanaged.passUnretained(reader).toOpaque(), &error)
                     }
                 }

@@ -144,8 +144,11 @@ enum AuthMethodTable {
         if ThreadRole.current == .loop { return ROOST_ETHREAD }
         var attempt = attempt
         if attempt.pending.id != 0 {
-            guard let record = RecordsTable.record(attempt.pending) else { return ROOST_ESTALE }
-            attempt.pending = inner.handle(for: record.copy())
+            let status = RecordsTable.work(attempt.pending) { record in
+                attempt.pending = inner.handle(for: record.copy())
+                return ROOST_OK
+            }
+            guard status == ROOST_OK else { return status }
         }
         return ThreadRole.with(.worker) { withUnsafePointer(to: attempt, body) }
     }

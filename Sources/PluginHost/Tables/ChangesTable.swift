@@ -72,8 +72,11 @@ enum ChangesTable {
                 guard let query = query.object, let headers = headers.object else { return ROOST_EINVALID }
                 var identity: Record?
                 if auth.id != 0 {
-                    guard let record = RecordsTable.record(auth) else { return ROOST_ESTALE }
-                    identity = Record(collection: record.collection, stored: record.values)
+                    let status = RecordsTable.work(auth) { record in
+                        identity = Record(collection: record.collection, stored: record.values)
+                        return ROOST_OK
+                    }
+                    guard status == ROOST_OK else { return status }
                 }
                 let viewer = ChangeViewer(
                     auth: identity, query: ChangesTable.strings(query), headers: ChangesTable.strings(headers))

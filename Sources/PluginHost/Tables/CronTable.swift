@@ -51,9 +51,9 @@ enum CronTable {
             guard let crons = plugin.services.crons else { return ROOST_EUNSUPPORTED }
             let existing = crons.jobs.first { $0.id == job.id }
             if let existing, existing.owner != plugin.id { return ROOST_ECONFLICT }
+            // Lost to another plugin in between, it stays the plugin's.
+            guard crons.add(job.job) else { return ROOST_ECONFLICT }
             job.user.adopt()
-            // Lost to another plugin in between: what was adopted is freed with the job.
-            return crons.add(job.job) ? ROOST_OK : ROOST_ECONFLICT
         case .creating, .failed, .stopped: return ROOST_ETHREAD
         }
         return ROOST_OK

@@ -27,10 +27,14 @@ enum FilesTable {
             },
             locate: { call, record, name, out in
                 FilesTable.document(call, out) { host in
-                    guard let record = RecordsTable.record(record) else { return .failure(ROOST_ESTALE) }
                     guard let name = name.text else { return .failure(ROOST_EINVALID) }
-                    if record.collection.isView, ThreadRole.current == .loop { return .failure(ROOST_ETHREAD) }
-                    return .success(try host.locate(record, name: name))
+                    var found: JSON?
+                    let status = try RecordsTable.work(record) { record in
+                        if record.collection.isView, ThreadRole.current == .loop { return ROOST_ETHREAD }
+                        found = try host.locate(record, name: name)
+                        return ROOST_OK
+                    }
+                    return status == ROOST_OK ? .success(found) : .failure(status)
                 }
             },
             information: { call, key, out in
@@ -78,7 +82,7 @@ enum FilesTable {
                 return ROOST_OK
             }
         } catch {
-            call.hostError = error
+            call.keep(error)
             return ROOST_EFAILED
         }
     }

@@ -7,6 +7,10 @@ internal import Synchronization
 /// "roost.http/1".
 enum HTTPTable {
     private static let defaultBodySize = 32 << 20
+    /// Headers that say where an answer ends: the server's own.
+    private static let framing: Set = [
+        "content-length", "transfer-encoding", "connection", "keep-alive", "upgrade", "date",
+    ]
 
     static func make() -> roost_http_v1 {
         roost_http_v1(
@@ -33,14 +37,8 @@ enum HTTPTable {
                 guard let out else { return ROOST_EINVALID }
                 out.pointee = roost_bytes()
                 guard let exchange = PluginExchange.table.find(request.id) else { return ROOST_ESTALE }
-                let body = exchange.source.body
-                if body.isEmpty { return ROOST_OK }
-                guard let memory = exchange.call.scratch(body.count) else { return ROOST_ENOMEM }
-                body.withUnsafeBytes { bytes in
-                    if let base = bytes.baseAddress { memcpy(memory, base, bytes.count) }
-                }
-                out.pointee = roost_bytes(
-                    data: UnsafePointer(memory.assumingMemoryBound(to: UInt8.self)), length: UInt64(body.count))
+                guard let bytes = exchange.call.copy(exchange.source.body) else { return ROOST_ENOMEM }
+                out.pointee = bytes
                 return ROOST_OK
             },
             body_json: { call, request, out in
@@ -53,7 +51,7 @@ enum HTTPTable {
                     out.pointee = bytes
                     return ROOST_OK
                 } catch {
-                    call.hostError = error
+                    call.keep(error)
                     return ROOST_EFAILED
                 }
             },
@@ -69,7 +67,7 @@ enum HTTPTable {
             set_header: { request, name, value in
                 guard let exchange = PluginExchange.table.find(request.id) else { return ROOST_ESTALE }
                 guard let name = name.text, let value = value.text, HTTPTable.isHeaderName(name),
-                    HTTPTable.isHeaderValue(value)
+                    HTTPTable.isHeaderValue(value), !HTTPTable.framing.contains(name.lowercased())
                 else { return ROOST_EINVALID }
                 guard exchange.isOpen else { return ROOST_ESTALE }
                 exchange.source.addHeader(name, value)

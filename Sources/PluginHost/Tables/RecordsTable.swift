@@ -19,18 +19,22 @@ enum RecordsTable {
                 guard let name = name.text, let value = value?.pointee, let value = Value(value) else {
                     return ROOST_EINVALID
                 }
-                guard let record = RecordsTable.record(record) else { return ROOST_ESTALE }
                 return RecordsTable.set(record, name, value, isRaw: raw != 0)
             },
             is_new: { record in RecordsTable.record(record)?.isNew == true ? 1 : 0 },
             export_json: { call, record, audience, expand, fields, out in
                 RecordsTable.text(call, out) { call, records in
-                    guard let record = RecordsTable.record(record) else { return .status(ROOST_ESTALE) }
                     guard let audience = RecordAudience(rawValue: audience), let expand = expand.text,
                         let fields = fields.text
                     else { return .status(ROOST_EINVALID) }
-                    return .text(
-                        try records.export(record, audience: audience, expand: expand, fields: fields))
+                    var text = ""
+                    let status = try RecordsTable.work(record) { record in
+                        text = try records.export(
+                            record, audience: audience, expand: expand, fields: fields,
+                            request: call.source ?? call.event?.request)
+                        return ROOST_OK
+                    }
+                    return status == ROOST_OK ? .text(text) : .status(status)
                 }
             },
             find: { call, transaction, collection, id, out in
@@ -91,20 +95,20 @@ enum RecordsTable {
             },
             save: { call, transaction, record, unchecked in
                 RecordsTable.run(call, waits: true) { _, records in
-                    guard let record = RecordsTable.record(record),
-                        let transaction = RecordsTable.writing(transaction)
-                    else { return ROOST_ESTALE }
-                    try records.save(record, unchecked: unchecked != 0, in: transaction.value)
-                    return ROOST_OK
+                    guard let transaction = RecordsTable.writing(transaction) else { return ROOST_ESTALE }
+                    return try RecordsTable.work(record) { record in
+                        try records.save(record, unchecked: unchecked != 0, in: transaction.value)
+                        return ROOST_OK
+                    }
                 }
             },
             remove: { call, transaction, record in
                 RecordsTable.run(call, waits: true) { _, records in
-                    guard let record = RecordsTable.record(record),
-                        let transaction = RecordsTable.writing(transaction)
-                    else { return ROOST_ESTALE }
-                    try records.remove(record, in: transaction.value)
-                    return ROOST_OK
+                    guard let transaction = RecordsTable.writing(transaction) else { return ROOST_ESTALE }
+                    return try RecordsTable.work(record) { record in
+                        try records.remove(record, in: transaction.value)
+                        return ROOST_OK
+                    }
                 }
             },
             transaction: { call, body, user in
@@ -127,28 +131,44 @@ enum RecordsTable {
                 guard let out else { return ROOST_EINVALID }
                 out.pointee = 0
                 return RecordsTable.run(call, waits: false) { call, records in
-                    guard let record = RecordsTable.record(record) else { return ROOST_ESTALE }
-                    var identity: Record?
-                    if auth.id != 0 {
-                        identity = RecordsTable.record(auth)
-                        if identity == nil { return ROOST_ESTALE }
-                    }
                     guard let rule = rule.text, let context = context.text else { return ROOST_EINVALID }
-                    let isMatch = try records.matches(
-                        record, rule: rule, auth: identity, context: context,
-                        request: call.source ?? call.event?.request)
-                    out.pointee = isMatch ? 1 : 0
-                    return ROOST_OK
+                    func matches(_ auth: Record?) throws -> roost_status {
+                        try RecordsTable.work(record) { record in
+                            let isMatch = try records.matches(
+                                record, rule: rule, auth: auth, context: context,
+                                request: call.source ?? call.event?.request)
+                            out.pointee = isMatch ? 1 : 0
+                            return ROOST_OK
+                        }
+                    }
+                    return auth.id == 0 ? try matches(nil) : try RecordsTable.work(auth) { try matches($0) }
                 }
             })
     }
 
     // Handles
 
-    /// The record of a handle; nil when it is over.
+    /// The record of a handle, to look at what does not change of it; nil when it is over or another thread's.
     static func record(_ handle: roost_record) -> Record? {
         if CallThread.isFrame(handle.id) { return CallThread.current.frame(handle.id)?.record }
-        return RecordHandles.table.find(handle.id)?.record
+        return RecordHandles.table.find(handle.id)?.use { $0 }
+    }
+
+    /// Runs a body with the record of a handle, which other threads are kept from until it is done.
+    static func work(_ handle: roost_record, _ body: (Record) throws -> roost_status) rethrows -> roost_status {
+        if CallThread.isFrame(handle.id) {
+            guard let record = CallThread.current.frame(handle.id)?.record else { return ROOST_ESTALE }
+            return try body(record)
+        }
+        guard let entry = RecordHandles.table.find(handle.id) else { return ROOST_ESTALE }
+        return try entry.work(body) ?? ROOST_ETHREAD
+    }
+
+    /// The same for a body that is over at once and calls nobody.
+    private static func use(_ handle: roost_record, _ body: (Record) -> roost_status) -> roost_status {
+        if CallThread.isFrame(handle.id) { return work(handle, body) }
+        guard let entry = RecordHandles.table.find(handle.id) else { return ROOST_ESTALE }
+        return entry.use(body) ?? ROOST_ETHREAD
     }
 
     /// What a transaction handle stands for: {0} for none; nil when it is over.
@@ -186,21 +206,29 @@ enum RecordsTable {
         }
     }
 
-    private static func set(_ record: Record, _ name: String, _ value: Value, isRaw: Bool) -> roost_status {
-        guard let index = record.collection.index(of: name) else {
-            guard name.hasPrefix(extraPrefix) else { return ROOST_ENOTFOUND }
-            record.extra[String(name.dropFirst(extraPrefix.count))] = value
+    private static func set(_ handle: roost_record, _ name: String, _ value: Value, isRaw: Bool) -> roost_status {
+        var collection: Collection?
+        let status = use(handle) { record in
+            collection = record.collection
             return ROOST_OK
         }
-        let field = record.collection.fields[index]
-        if !isRaw, field.shape.isReadOnly { return ROOST_OK }
-        if isRaw {
-            guard field.shape.form.admits(value) else { return ROOST_EINVALID }
-            record.values[index] = value
-        } else {
-            record.values[index] = field.instance.normalise(value)
+        guard status == ROOST_OK, let collection else { return status }
+        guard let index = collection.index(of: name) else {
+            guard name.hasPrefix(extraPrefix) else { return ROOST_ENOTFOUND }
+            return use(handle) { record in
+                record.extra[String(name.dropFirst(extraPrefix.count))] = value
+                return ROOST_OK
+            }
         }
-        return ROOST_OK
+        let field = collection.fields[index]
+        if !isRaw, field.shape.isReadOnly { return ROOST_OK }
+        if isRaw, !field.shape.form.admits(value) { return ROOST_EINVALID }
+        // The field's type may be a plugin, which is not called with the record held.
+        let kept = isRaw ? value : field.instance.normalise(value)
+        return use(handle) { record in
+            record.values[index] = kept
+            return ROOST_OK
+        }
     }
 
     /// Gives a value of a record, with bytes that live as long as the handle.
@@ -216,7 +244,8 @@ enum RecordsTable {
             copy = call.copy(value)
         } else {
             guard let entry = RecordHandles.table.find(handle.id) else { return ROOST_ESTALE }
-            guard let value = get(entry.record) else { return ROOST_ENOTFOUND }
+            guard let found = entry.use(get) else { return ROOST_ETHREAD }
+            guard let value = found else { return ROOST_ENOTFOUND }
             copy = entry.copy(value)
         }
         guard let copy else { return ROOST_ENOMEM }

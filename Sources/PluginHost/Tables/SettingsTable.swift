@@ -39,7 +39,7 @@ enum SettingsTable {
                     try settings.update(with: patch)
                     return ROOST_OK
                 } catch {
-                    call.hostError = error
+                    call.keep(error)
                     return ROOST_EFAILED
                 }
             },

@@ -92,9 +92,10 @@ public struct HTTPRequest: @unchecked Sendable {
         case let failure as Failure: answer = .badRequest(failure.message)
         case let error as HostError where error.isNotFound: answer = .notFound()
         case let error as HostError where error.isRefusal: answer = .badRequest()
-        case let error as HostError where error.isStale: return
-        // The client is gone, and nobody waits for an answer.
-        case is CancellationError where !isOpen: return
+        // The client is gone, and nobody waits for an answer; it is given all the same, for the host to let go of the
+        // request.
+        case let error as HostError where error.isStale: answer = ServiceError(status: 500)
+        case is CancellationError where !isOpen: answer = ServiceError(status: 500)
         default:
             host.log.error("A plugin's handler failed", ["error": .string(String(describing: error))])
             answer = ServiceError(status: 500)

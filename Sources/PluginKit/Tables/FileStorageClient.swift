@@ -65,7 +65,8 @@ public final class RemotePlace: @unchecked Sendable {
                         let source = Unmanaged<SourceBox>.fromOpaque(user).takeUnretainedValue().source
                         return Int64(
                             source.read(
-                                at: offset, into: UnsafeMutableRawBufferPointer(start: buffer, count: Int(capacity))))
+                                at: offset,
+                                into: UnsafeMutableRawBufferPointer(start: buffer, count: Int(clamping: capacity))))
                     }, box.toOpaque(), &error)
             }
         }

@@ -5,7 +5,7 @@ import Synchronization
 /// Bodies that are files: sent by the kernel, or read in pieces where something between needs the bytes.
 extension Connection {
     /// Piece in which files are sent; after each the client's progress is noted.
-    private static let filePiece = 1 << 20
+    private static let filePiece = 1 << 18
 
     func sendFile(_ request: Request, _ response: Response, _ path: String, _ offset: Int, _ length: Int) {
         let (fixed, extra) = request.state.withLock { ($0.fixedHeaders, $0.responseHeaders) }
@@ -33,12 +33,22 @@ extension Connection {
 
     private func sendPiece(_ request: Request, _ file: OutgoingFile, _ offset: Int, end: Int) {
         let next = min(end, offset + Self.filePiece)
-        guard let context, let piece = file.piece(offset, next, copies: !isPlain)
-        else { return close() }
+        guard let context, let piece = file.piece(offset, next, copies: !isPlain) else {
+            // It has become shorter meanwhile.
+            file.close()
+            return close()
+        }
+        sending = (file, next)
         if next == end {
-            file.closeAfter(eventLoop.makePromise(of: Void.self)) { promise in
-                context.write(wrapOutboundOut(piece), promise: promise)
+            filesLeaving += 1
+            let promise = eventLoop.makePromise(of: Void.self)
+            promise.futureResult.assumeIsolated().whenComplete { _ in
+                file.close()
+                self.sending = nil
+                self.filesLeaving -= 1
+                self.takeNext()
             }
+            context.write(wrapOutboundOut(piece), promise: promise)
             finishAnswer(writing: ByteBuffer())
             report(request)
             needsFlush = true
@@ -48,10 +58,11 @@ extension Connection {
             promise.futureResult.assumeIsolated().whenComplete { result in
                 switch result {
                 case .success:
-                    if self.unwritableSince > 0 { self.unwritableSince = MonotonicClock.now() }
+                    self.noteProgress()
                     self.sendPiece(request, file, next, end: end)
                 case .failure:
                     file.close()
+                    self.sending = nil
                 }
             }
             context.write(wrapOutboundOut(piece), promise: promise)
@@ -64,16 +75,23 @@ extension Connection {
 /// A file on its way to the client.
 ///
 /// `@unchecked Sendable`: only the connection's event loop touches it.
-private final class OutgoingFile: @unchecked Sendable {
+final class OutgoingFile: @unchecked Sendable {
     private let handle: NIOFileHandle
 
     init(handle: NIOFileHandle) {
         self.handle = handle
     }
 
+    /// Whether the file has so many bytes. Behind its end the kernel would be asked again and again.
+    func reaches(_ end: Int) -> Bool {
+        var status = stat()
+        return (try? handle.withUnsafeFileDescriptor { fstat($0, &status) == 0 && Int(status.st_size) >= end }) ?? false
+    }
+
     /// The bytes from `start` to `end`, as a region for the kernel to send or, under TLS, as bytes.
     func piece(_ start: Int, _ end: Int, copies: Bool) -> IOData? {
         guard copies else {
+            guard reaches(end) else { return nil }
             return .fileRegion(FileRegion(fileHandle: handle, readerIndex: start, endIndex: end))
         }
         var buffer = ByteBuffer()
@@ -91,11 +109,6 @@ private final class OutgoingFile: @unchecked Sendable {
                 } == count
             }) ?? false
         return isWhole ? .byteBuffer(buffer) : nil
-    }
-
-    func closeAfter(_ promise: EventLoopPromise<Void>, _ write: (EventLoopPromise<Void>) -> Void) {
-        promise.futureResult.whenComplete { _ in self.close() }
-        write(promise)
     }
 
     func close() {

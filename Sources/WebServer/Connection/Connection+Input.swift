@@ -35,7 +35,7 @@ extension Connection {
     func step() -> Bool {
         switch input {
         case .head:
-            guard !exchange.isActive, pending.readableBytes > 0 else { return false }
+            guard !exchange.isActive, pending.readableBytes > 0, takesNext else { return false }
             return takeHead()
         case .fixed(let remaining):
             guard pending.readableBytes > 0, sinkWantsMore else { return false }
@@ -64,6 +64,18 @@ extension Connection {
             pending = ByteBuffer()
             return false
         }
+    }
+
+    /// Whether another request may begin: a client that asks without reading must not fill the memory with answers, nor the
+    /// process's descriptors with files on their way.
+    var takesNext: Bool { filesLeaving == 0 && context?.channel.isWritable ?? false }
+
+    /// Goes on with requests that were received already, when answers have left.
+    func takeNext() {
+        guard !exchange.isActive, !isProcessing else { return }
+        process()
+        flushIfNeeded()
+        resumeReading()
     }
 
     var sinkWantsMore: Bool {

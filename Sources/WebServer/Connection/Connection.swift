@@ -72,6 +72,13 @@ final class Connection: ChannelDuplexHandler, RemovableChannelHandler, @unchecke
     /// The latest moment up to which a client that still sends is waited for, in monotonic nanoseconds.
     var lingersUntil: UInt64 = 0
     var unwritableSince: UInt64 = 0
+    /// What waited to be sent when that was looked at last, and since when it has not become less.
+    private var lastWaiting = 0
+    private var waitingSince: UInt64 = 0
+    /// The file of which a piece is on its way, and where that ends.
+    var sending: (file: OutgoingFile, end: Int)?
+    /// Files of which the last piece is on its way.
+    var filesLeaving = 0
     var needsFlush = false
     /// Bytes that were received and not worked through yet.
     var pending = ByteBuffer()
@@ -225,7 +232,7 @@ final class Connection: ChannelDuplexHandler, RemovableChannelHandler, @unchecke
         switch input {
         case .head:
             // One read ahead is allowed, so that a closing client is noticed.
-            return !exchange.isActive || pending.readableBytes == 0
+            return !exchange.isActive && takesNext || pending.readableBytes == 0
         case .fixed, .chunked:
             if case .stream(let body, _, _) = sink { return body.wantsMore }
             return true
@@ -236,6 +243,27 @@ final class Connection: ChannelDuplexHandler, RemovableChannelHandler, @unchecke
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         unwritableSince = context.channel.isWritable ? 0 : MonotonicClock.now()
+        noteProgress()
+        guard context.channel.isWritable, !exchange.isActive, pending.readableBytes > 0 else { return }
+        // Not inside of the flush that made it so.
+        eventLoop.assumeIsolated().execute { self.takeNext() }
+    }
+
+    /// The client has taken something.
+    func noteProgress() { waitingSince = MonotonicClock.now() }
+
+    /// Whether a client has taken nothing of what waits for it since a moment.
+    private func isStalled(_ now: UInt64, since limit: UInt64) -> Bool {
+        // What goes on for ever is given more than it takes, and has a limit of its own.
+        if live != nil { return unwritableSince > 0 && now > unwritableSince + limit }
+        guard unwritableSince > 0 || deadline == 0 || now > deadline else {
+            lastWaiting = 0
+            return false
+        }
+        let waiting = waitingBytes
+        if waiting == 0 || lastWaiting == 0 || waiting < lastWaiting { waitingSince = now }
+        lastWaiting = waiting
+        return waiting > 0 && now > waitingSince + limit
     }
 
     func flushIfNeeded() {
@@ -253,9 +281,14 @@ final class Connection: ChannelDuplexHandler, RemovableChannelHandler, @unchecke
     func checkDeadlines(_ now: UInt64) {
         live?.check(now)
         let stall = UInt64(max(0, server.configuration.transferTimeout)) * 1_000_000
-        if unwritableSince > 0, now > unwritableSince + stall { return close() }
+        if isStalled(now, since: stall) { return close() }
+        // A file that has become shorter never leaves.
+        if let sending, !sending.file.reaches(sending.end) { return close() }
         guard deadline > 0, now > deadline else { return }
         switch input {
+        case .head where lastWaiting > 0:
+            // The last answer is still on its way.
+            deadline = now + stall
         case .head, .ignored:
             close()
         case .fixed, .chunked:

@@ -1,5 +1,6 @@
 import CSocketBatch
 package import NIOCore
+import NIOPosix
 import Synchronization
 
 /// How a live stream is treated. Times are in seconds, 0 for never.
@@ -57,6 +58,7 @@ package final class LiveStream: @unchecked Sendable {
     let loop: LoopState
     private(set) var hasEnded = false
     private let endedFlag = Atomic<Bool>(false)
+    private let lastPending = Atomic<Int>(0)
     private var form = LivePiece.Form.frame
     /// The socket while the next bytes may go straight to it, and -1 while they may not.
     private var socket: CInt = -1
@@ -123,11 +125,18 @@ package final class LiveStream: @unchecked Sendable {
         enqueue { $0.end(.closed, code: code, reason: reason) }
     }
 
-    /// Bytes that wait for the client. Waits a moment for the event loop when called on another thread.
+    /// Bytes that wait for the client. Waits a moment for the event loop when called on a thread that may wait; on
+    /// another event loop it is what was seen when that was asked last.
     package var pendingBytes: Int {
         if loop.eventLoop.inEventLoop { return sink?.waitingBytes ?? 0 }
         if isOver { return 0 }
-        return (try? loop.eventLoop.submit { self.sink?.waitingBytes ?? 0 }.wait()) ?? 0
+        let look = loop.eventLoop.submit {
+            let waiting = self.sink?.waitingBytes ?? 0
+            self.lastPending.store(waiting, ordering: .relaxed)
+            return waiting
+        }
+        if MultiThreadedEventLoopGroup.currentEventLoop != nil { return lastPending.load(ordering: .relaxed) }
+        return (try? look.wait()) ?? 0
     }
 
     private func enqueue(_ work: @escaping @Sendable (LiveStream) -> Void) {

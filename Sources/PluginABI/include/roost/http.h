@@ -73,7 +73,9 @@ typedef struct roost_http_v1 {
     /* [any] The signed-in record; ROOST_ENOTFOUND for a guest. */
     roost_status (*auth)(const roost_call *call, roost_request request, roost_record *out);
 
-    /* [any] Adds a header to the coming answer. */
+    /* [any] Adds a header to the coming answer; another one of the same name takes its place, except for Set-Cookie,
+     * Vary, Link and WWW-Authenticate. ROOST_EINVALID for what is no header, and for those that say how the answer is
+     * framed (Content-Length, Transfer-Encoding, Connection, Keep-Alive, Upgrade) or when it was made (Date). */
     roost_status (*set_header)(roost_request request, roost_bytes name, roost_bytes value);
     /* [any] Answers. OWNERSHIP: the body is copied. ROOST_ESTALE when it was answered, cancelled or is over. */
     roost_status (*respond)(roost_request request, int32_t status, roost_bytes content_type, roost_bytes body);

@@ -24,6 +24,8 @@ typedef roost_status (*roost_transaction_body)(void *user, const roost_call *cal
 #define ROOST_EXPORT_OWNER 1u       /* as its owner sees it: its own e-mail address too */
 #define ROOST_EXPORT_EVERYTHING 2u  /* as a superuser sees it */
 
+/* THREADS: a record may be used by any thread, by one at a time. While a function works with all of it (export_json,
+ * save, remove, matches), others that are asked for it on another thread answer ROOST_ETHREAD. */
 typedef struct roost_records_v1 {
     /* [any] A value of a record; `.bytes` live until the record is changed or ends. ROOST_ENOTFOUND: no such field.
      * Beside fields: "collectionId", "collectionName", and keys of a request's body that are no fields, written
