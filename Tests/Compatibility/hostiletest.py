@@ -307,6 +307,26 @@ def files(desk):
 
 def realtime(desk):
     """Who may not see something is not told of it in another way."""
+    desk.send("PATCH", "/api/collections/users", {"listRule": "", "viewRule": ""}, desk.root)
+    ids = {}
+    for name, visible in (("victim", False), ("shown", True)):
+        person = {"email": name + "@example.com", "name": "n", "emailVisibility": visible, "password": "12345678", "passwordConfirm": "12345678"}
+        ids[name] = desk.send("POST", "/api/collections/users/records", person, desk.root).json()["id"]
+    client = Socket(desk.server.port, "/api/realtime?resume=1")
+    position = client.message("hello")["position"]
+    client.close()
+    for id in ids.values():
+        assert desk.send("DELETE", "/api/collections/users/records/" + id, token=desk.root).status_code == 204
+    for text, expected in (('email ~ "victim@%"', []), ('email != "x@example.com" && email ~ "victim"', []), ('email ~ "shown@%"', ["shown"]), ('name = "n"', ["shown", "victim"])):
+        client = Socket(desk.server.port, "/api/realtime?resume=1")
+        client.message("hello")
+        answer = client.ask(type="subscribe", topics=[{"topic": "users/*", "options": {"query": {"filter": text}}}], after=position)
+        check("a resume with %s" % text, answer["type"] == "ack", answer)
+        told = []
+        while (message := client.message("event", "resumed", "gap"))["type"] == "event":
+            told.append(message["record"]["id"])
+        check("%s tells of deleted ones what it may" % text, sorted(told) == sorted(ids[name] for name in expected), [told, ids])
+        client.close()
     desk.send("PATCH", "/api/settings", {"superuserIPs": ["10.0.0.1", "127.0.0.1"]}, desk.root)
     client = Socket(desk.server.port)
     client.message("hello")
