@@ -173,6 +173,11 @@ package final class Request: Sendable {
         state.withLock { $0.body }
     }
 
+    /// Runs `work` after a while, on the connection's event loop; not at all when the connection is gone by now.
+    package func later(milliseconds: Int, _ work: @escaping @Sendable () -> Void) {
+        connection?.eventLoop.scheduleTask(in: .milliseconds(Int64(milliseconds)), work)
+    }
+
     /// True when the client has closed its side, so that no one is likely to read the answer.
     package var isClosed: Bool {
         connection?.isGone ?? false

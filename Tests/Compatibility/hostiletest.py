@@ -158,6 +158,35 @@ def work(desk):
     check("a form in pieces of a byte", answer.startswith(b"HTTP/1.1 ") and took < 6 and waited < 1, [answer[:100], took, waited])
 
 
+def searches(desk):
+    """Searches that find nothing under a rule are answered after a random time, so that what is hidden cannot be measured."""
+    desk.collection("secrets", {"name": "title", "type": "text"}, listRule="title = 'open'")
+    desk.collection("plain", {"name": "title", "type": "text"})
+    for title in ("open", "hidden"):
+        desk.send("POST", "/api/collections/secrets/records", {"title": title})
+    def times(path, count=24, **more):
+        found = []
+        for _ in range(count):
+            began = time.monotonic()
+            answer = desk.send("GET", path, **more)
+            assert answer.status_code == 200, answer.text
+            found.append(time.monotonic() - began)
+        return found
+    guess = "/api/collections/secrets/records?filter=title~'hidd'"
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        waits = pool.submit(times, guess)
+        others = [desk.health() for _ in range(50)]
+        waits = waits.result()
+    check("three empty searches are answered at once", max(waits[:3]) < 0.1, waits)
+    check("later ones wait, each for another time", 0.05 < sum(waits[3:]) / len(waits[3:]) < 0.5 and len({round(wait, 2) for wait in waits[3:]}) > 8, waits)
+    check("and nobody else waits", max(others) < 0.1, max(others))
+    check("also where the answer does not show it", sum(times(guess + "&fields=page")) / 24 > 0.05)
+    for name, path, token in (("what is found", "/api/collections/secrets/records?filter=title~'ope'", None), ("without a filter", "/api/collections/secrets/records?page=9", None),
+                              ("without a rule", "/api/collections/plain/records?filter=title='x'", None), ("a superuser", guess + "&sort=title", desk.root)):
+        found = times(path, 12, token=token)
+        check("%s waits for nothing" % name, max(found) < 0.1, found)
+
+
 def unread(desk):
     """Answers that nobody reads."""
     with open(os.path.join(desk.server.home, "pb_public", "big.bin"), "wb") as file:
@@ -340,7 +369,7 @@ def realtime(desk):
     client.close()
 
 
-STEPS = [numbers, cascade, work, unread, ways, console, files, realtime]
+STEPS = [numbers, cascade, work, searches, unread, ways, console, files, realtime]
 
 
 def main():

@@ -108,13 +108,17 @@ package struct Exchange: Sendable {
     /// - Parameters:
     ///   - shape: what the read is known by, e.g. the route, the collection and the filter.
     ///   - body: may run twice; gives the JSON of the answer.
-    package func read(shape: @autoclosure () -> String, _ body: @escaping @Sendable (Connection) throws -> [UInt8]) {
+    package func read(
+        shape: @autoclosure () -> String, _ body: @escaping @Sendable (Connection) throws -> [UInt8],
+        then answer: (@Sendable ([UInt8]) -> Void)? = nil
+    ) {
+        let answer = answer ?? { json($0) }
         if !services.slowReads.contains(shape()) {
             do {
                 let bytes = try engine.data.read { connection in
                     try connection.withBudget(nanoseconds: Services.loopBudget) { try body(connection) }
                 }
-                return json(bytes)
+                return answer(bytes)
             } catch let error as StoreError where error.isBudgetExceeded {
                 services.slowReads.insert(shape())
             } catch {
@@ -122,7 +126,7 @@ package struct Exchange: Sendable {
             }
         }
         work {
-            do { json(try readWhileOpen(engine.data, body)) } catch { fail(error) }
+            do { answer(try readWhileOpen(engine.data, body)) } catch { fail(error) }
         }
     }
 

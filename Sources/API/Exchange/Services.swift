@@ -6,6 +6,7 @@ package final class Services: Sendable {
     package let engine: Engine
     package let identities: IdentityCache
     package let slowReads = SlowReads()
+    let emptyLists = EmptyLists()
     package let limiter: RateLimiter
     package let thumbs: ThumbServer
 

@@ -1,6 +1,7 @@
 import Engine
 import JSON
 import Store
+import Synchronization
 package import WebServer
 
 /// `/api/collections/{collection}/records…`: the routes that clients spend their time on.
@@ -50,6 +51,9 @@ package struct RecordRoutes: Sendable {
             let collection = try service.collection(exchange.parameter("collection"))
             try services.checkRate(exchange, collection, "list")
             let shape = "list \(collection.id) \(options.filter) \(options.sort)"
+            let isGuarded =
+                !options.filter.isEmpty && collection.rules.list?.isEmpty == false && !exchange.isSuperuser
+            let search = isGuarded ? Search(exchange, collection) : nil
             guard !service.hooks.has(.recordsListRequest, collection) else {
                 return exchange.work {
                     do {
@@ -58,14 +62,21 @@ package struct RecordRoutes: Sendable {
                             .recordsListRequest, collection: collection, info: service.info, request: exchange.request
                         ) {
                             bytes = try exchange.readWhileOpen(exchange.engine.data) {
-                                try service.list(collection, options, on: $0)
+                                try service.list(collection, options, on: $0) { search?.foundNothing() }
                             }
                         }
-                        exchange.json(bytes)
+                        if let search { search.answer(bytes) } else { exchange.json(bytes) }
                     } catch { exchange.fail(error) }
                 }
             }
-            exchange.read(shape: shape) { try service.list(collection, options, on: $0) }
+            guard let search else {
+                return exchange.read(shape: shape) { try service.list(collection, options, on: $0) }
+            }
+            exchange.read(shape: shape) {
+                try service.list(collection, options, on: $0) { search.foundNothing() }
+            } then: {
+                search.answer($0)
+            }
         } catch {
             exchange.fail(error)
         }
@@ -191,6 +202,29 @@ package struct RecordRoutes: Sendable {
         } catch {
             exchange.fail(error, .notFound())
         }
+    }
+}
+
+/// A list with a filter of the client's under a rule, of which it must not be measured what the rule hides.
+private final class Search: Sendable {
+    private let exchange: Exchange
+    private let collection: Collection
+    private let isEmpty = Atomic<Bool>(false)
+
+    init(_ exchange: Exchange, _ collection: Collection) {
+        self.exchange = exchange
+        self.collection = collection
+    }
+
+    func foundNothing() { isEmpty.store(true, ordering: .relaxed) }
+
+    func answer(_ bytes: [UInt8]) {
+        guard isEmpty.load(ordering: .relaxed) else { return exchange.json(bytes) }
+        let services = exchange.services
+        let pause = services.emptyLists.delay(
+            collection: collection.id, client: services.realIP(exchange.request))
+        guard pause > 0 else { return exchange.json(bytes) }
+        exchange.request.later(milliseconds: pause) { [exchange] in exchange.json(bytes) }
     }
 }
 

@@ -23,7 +23,10 @@ extension RecordService {
     }
 
     /// A page of records as the answer's JSON.
-    package func list(_ collection: Collection, _ options: ListOptions, on connection: Connection) throws -> [UInt8] {
+    /// - Parameter isEmpty: told when there is none on it.
+    package func list(
+        _ collection: Collection, _ options: ListOptions, on connection: Connection, isEmpty: (() -> Void)? = nil
+    ) throws -> [UInt8] {
         let rule = try effective(collection.rules.list)
         try refuseUnreadable(collection)
         try RecordQuery.checkClientNames(filter: options.filter, sort: options.sort, request: info)
@@ -73,6 +76,7 @@ extension RecordService {
         } else if asksTotal {
             try count?.run(on: connection)
         }
+        if reader.found == 0 { isEmpty?() }
         let total = count?.total ?? -1
         var writer = reader.writer
         writer.key(plain: "page")
