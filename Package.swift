@@ -80,7 +80,8 @@ let package = Package(
             name: "CRE2", path: "Sources/System/CRE2",
             linkerSettings: [.linkedLibrary("re2"), .linkedLibrary("stdc++")]
         ),
-        .target(name: "JSON", swiftSettings: strict),
+        .target(name: "Marks", swiftSettings: strict),
+        .target(name: "JSON", dependencies: ["Marks"], swiftSettings: strict),
         .target(name: "PluginABI", exclude: ["manifest.schema.json", "plugin.map"]),
         .target(name: "PluginKit", dependencies: ["PluginABI", "JSON"], swiftSettings: strict),
         .target(
@@ -91,7 +92,7 @@ let package = Package(
         .target(
             name: "WebServer",
             dependencies: nio + [
-                "COpenSSL", "CSocketBatch", "CZlib", .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                "Marks", "COpenSSL", "CSocketBatch", "CZlib", .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ],
             swiftSettings: strict
         ),
@@ -107,7 +108,7 @@ let package = Package(
         .target(
             name: "API",
             dependencies: [
-                "PluginHost", "Engine", "Store", "WebServer", "JSON", "WebTokens", "CZlib",
+                "PluginHost", "Engine", "Store", "WebServer", "JSON", "Marks", "WebTokens", "CZlib",
                 .product(name: "NIOCore", package: "swift-nio"),
             ], swiftSettings: strict),
         .target(

@@ -10,7 +10,7 @@ extension Hub {
 
     /// Event loop.
     func received(_ data: UnsafeBufferPointer<UInt8>, from client: Client, on stream: Stream) {
-        guard let message = (try? JSONParser.parse(data))?.objectValue else {
+        guard let message = (try? JSONParser.parse(data, options: .init(rejectLongMarks: true)))?.objectValue else {
             return client.send(SocketMessage.error(nil, 400, "A message must be a JSON object."))
         }
         let id = message["id"]

@@ -20,6 +20,8 @@ public struct JSONError: Error, Sendable, Equatable, CustomStringConvertible {
         case invalidUTF8
         /// A key that the object already has.
         case duplicateKey
+        /// A run of combining marks that takes long to compare, where that was not wanted.
+        case longMarks
         /// Arrays and objects nested deeper than allowed.
         case tooDeep
         /// Something other than white space after the value.
@@ -52,6 +54,7 @@ public struct JSONError: Error, Sendable, Equatable, CustomStringConvertible {
             case .loneSurrogate: "lone surrogate in a string"
             case .invalidUTF8: "invalid UTF-8"
             case .duplicateKey: "duplicate key"
+            case .longMarks: "too many combining marks in a row"
             case .tooDeep: "nested too deep"
             case .trailingData: "data after the value"
             }

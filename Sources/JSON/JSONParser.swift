@@ -22,9 +22,15 @@ public struct JSONParser {
         /// Whether a key that an object already has is an error. Otherwise the last value wins, in the first's place.
         public var rejectDuplicateKeys: Bool
 
+        /// Whether texts with long runs of combining marks are refused, which take Swift long to compare: for what clients
+        /// send, not for what is stored.
+        public var rejectLongMarks: Bool
+
         public init(
-            maxDepth: Int = Options.depthLimit, allowTrailing: Bool = false, rejectDuplicateKeys: Bool = true
+            maxDepth: Int = Options.depthLimit, allowTrailing: Bool = false, rejectDuplicateKeys: Bool = true,
+            rejectLongMarks: Bool = false
         ) {
+            self.rejectLongMarks = rejectLongMarks
             self.maxDepth = maxDepth
             self.allowTrailing = allowTrailing
             self.rejectDuplicateKeys = rejectDuplicateKeys

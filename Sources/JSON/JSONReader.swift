@@ -1,9 +1,12 @@
+internal import Marks
+
 /// The state of one parse: a cursor over the bytes. Recursive, so its depth is bounded by `JSONParser.Options`.
 struct JSONReader {
     private let base: UnsafePointer<UInt8>
     private let end: Int
     private let rejectDuplicateKeys: Bool
     private let allowTrailing: Bool
+    private let rejectLongMarks: Bool
     private var position = 0
     private var depthLeft: Int
     /// Bytes of the string being unescaped; kept to reuse its memory.
@@ -14,6 +17,7 @@ struct JSONReader {
         self.end = end
         self.rejectDuplicateKeys = options.rejectDuplicateKeys
         self.allowTrailing = options.allowTrailing
+        self.rejectLongMarks = options.rejectLongMarks
         self.depthLeft = min(options.maxDepth, JSONParser.Options.depthLimit)
     }
 
@@ -279,6 +283,7 @@ struct JSONReader {
         let bytes = UnsafeBufferPointer(start: base + start, count: position - start)
         if base[position] == 0x22 {
             position += 1
+            try checkMarks(UnsafeRawBufferPointer(bytes))
             return String(decoding: bytes, as: UTF8.self)
         }
         return try readEscapedString(after: bytes)
@@ -298,7 +303,12 @@ struct JSONReader {
             scratch.append(contentsOf: UnsafeBufferPointer(start: base + plainStart, count: position - plainStart))
         }
         position += 1
+        if rejectLongMarks, !CombiningMarks.areFew(in: scratch) { throw failure(.longMarks) }
         return String(decoding: scratch, as: UTF8.self)
+    }
+
+    private func checkMarks(_ bytes: UnsafeRawBufferPointer) throws(JSONError) {
+        if rejectLongMarks, !CombiningMarks.areFew(in: bytes) { throw failure(.longMarks) }
     }
 
     /// Goes to the next quote or backslash and checks the UTF-8 on the way: `String(validating:as:)` would do it at

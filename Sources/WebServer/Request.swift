@@ -1,3 +1,4 @@
+import Marks
 package import NIOCore
 import Synchronization
 
@@ -249,7 +250,9 @@ package final class Request: Sendable {
         return state.withLock { state in
             if let items = state.queryItems { return items }
             let items = bytes.withUnsafeReadableBytes {
-                URLEncodedForm.parse(UnsafeRawBufferPointer(rebasing: $0[queryRange]))
+                URLEncodedForm.parse(UnsafeRawBufferPointer(rebasing: $0[queryRange])).map {
+                    (name: CombiningMarks.limited($0.name), value: CombiningMarks.limited($0.value))
+                }
             }
             state.queryItems = items
             return items

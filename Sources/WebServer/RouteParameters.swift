@@ -1,3 +1,4 @@
+import Marks
 import NIOCore
 
 /// The values that the path gave to a route's `{name}` segments.
@@ -13,8 +14,8 @@ package struct RouteParameters: Sendable {
         guard let index = names.firstIndex(of: name), index < ranges.count else { return nil }
         return bytes.withUnsafeReadableBytes { all in
             let raw = UnsafeRawBufferPointer(rebasing: all[ranges[index]])
-            return raw.contains(UInt8(ascii: "%"))
-                ? PercentCoding.decode(raw) : String(decoding: raw, as: UTF8.self)
+            return CombiningMarks.limited(
+                raw.contains(UInt8(ascii: "%")) ? PercentCoding.decode(raw) : String(decoding: raw, as: UTF8.self))
         }
     }
 }

@@ -158,6 +158,60 @@ def work(desk):
     check("a form in pieces of a byte", answer.startswith(b"HTTP/1.1 ") and took < 6 and waited < 1, [answer[:100], took, waited])
 
 
+def marks(desk):
+    """Runs of combining marks in mixed order, which take long to bring into one form."""
+    path, run = desk.url + "/api/collections/posts/records", "a" + "\u0301\u0323" * 100_000
+    raw = run.encode()
+    json_type, form_type = {"Content-Type": "application/json"}, {"Content-Type": "application/x-www-form-urlencoded"}
+    def post(data, headers):
+        return requests.post(path, data=data, headers=headers, timeout=60)
+    def json_of(value):
+        return json.dumps(value, ensure_ascii=False).encode()
+    def head(line, name):
+        with socket.create_connection(("127.0.0.1", desk.server.port), timeout=30) as client:
+            client.sendall(line + b" HTTP/1.1\r\nHost: x\r\n" + name + b"\r\nConnection: close\r\n\r\n")
+            return client.recv(100)
+    quoted = raw.replace(b"\xcc\x81", b"%CC%81").replace(b"\xcc\xa3", b"%CC%A3")[:600_000]
+    part = b'--x\r\nContent-Disposition: form-data; name="%s"\r\n\r\nv\r\n'
+    ways = {
+        "a key": lambda: post(json_of({run: 1, "b" + run[1:]: 2}), json_type), "a value": lambda: post(json_of({"title": run}), json_type),
+        "an escaped key": lambda: post(json.dumps({run: 1}), json_type), "a value of each type": lambda: post(json_of({name: run for name in ("n", "place", "day", "on")}), json_type),
+        "a name of a form": lambda: post(quoted + b"=1&b=2", form_type), "a value of a form": lambda: post(b"title=" + quoted, form_type),
+        "a payload": lambda: post(b"@jsonPayload=%7B%22title%22:%22" + quoted + b"%22%7D", form_type),
+        "names of parts": lambda: post(b"".join(part % raw[:15_001] for _ in range(60)) + b"--x--\r\n", {"Content-Type": "multipart/form-data; boundary=x"}),
+        "a value of a part": lambda: post(part % b"title" + b"--x\r\nContent-Disposition: form-data; name=t2\r\n\r\n" + raw + b"\r\n--x--\r\n", {"Content-Type": "multipart/form-data; boundary=x"}),
+        "a content type": lambda: head(b"POST /api/collections/posts/records", b"Content-Type: " + raw), "a token": lambda: head(b"GET /api/collections/posts/records", b"Authorization: " + raw),
+        "a header": lambda: head(b"GET /api/health", b"X-Any: " + raw), "a path": lambda: head(b"GET /api/collections/" + quoted + b"/records", b"X: y"),
+        "a name of the query": lambda: head(b"GET /api/collections/posts/records?" + quoted + b"=1&page=1", b"X: y"), "a filter": lambda: head(b"GET /api/collections/posts/records?filter=title='" + quoted + b"'", b"X: y"),
+        "an expand": lambda: head(b"GET /api/collections/posts/records?expand=" + quoted, b"X: y"), "fields": lambda: head(b"GET /api/collections/posts/records?fields=" + quoted, b"X: y"),
+        "a password": lambda: requests.post(desk.url + "/api/collections/users/records", data=json_of({"password": "$2" + run, "passwordConfirm": "$2" + run}), headers=json_type, timeout=60),
+        "a sign-in": lambda: requests.post(desk.url + "/api/collections/users/auth-with-password", data=json_of({"identity": run, "password": run}), headers=json_type, timeout=60),
+        "a batch": lambda: requests.post(desk.url + "/api/batch", data=json_of({"requests": [{"method": "POST", "url": "/api/collections/posts/records", "body": {run: 1}}]}), headers=json_type, timeout=60),
+    }
+    for name, job in ways.items():
+        answer, took, waited = desk.meanwhile(job)
+        status = answer.status_code if hasattr(answer, "status_code") else int(answer.split()[1])
+        check("%s of marks is answered" % name, status in (200, 400, 403, 404, 413, 414, 431), status)
+        check("%s of marks takes no time" % name, took < 1 and waited < 0.5, [took, waited])
+    client = Socket(desk.server.port)
+    client.message("hello")
+    began = time.monotonic()
+    client.send({"type": "subscribe", "id": 1, "topics": [run, "b" + run[1:]]})
+    answer = client.message("error")
+    check("a topic of marks", answer["status"] == 400 and time.monotonic() - began < 1, [answer, time.monotonic() - began])
+    client.close()
+    # What people write stays: letters with a few marks, and those that are known for many.
+    for text in ("e\u0323\u0301", "Z" + "\u0300\u0316\u0345" * 15 + "algo", "\u05d1\u05bc\u05b8", "\u0915\u094d\u0937"):
+        answer = requests.post(path, json={"title": text})
+        check("%s is kept" % ascii(text), answer.status_code == 200 and answer.json()["title"] == text, answer.text)
+    # What is as deep as it may be can be read again.
+    for depth in (900, 950, 958, 959, 999, 1000):
+        made = post(b'{"data":' + b"[" * depth + b"]" * depth + b"}", json_type)
+        check("a value %d deep" % depth, made.status_code in (200, 400), made.text[:100])
+        answer = requests.get(path, params={"fields": "id,title", "perPage": 500})
+        check("lists are answered beside it", answer.status_code == 200, answer.text[:200])
+
+
 def searches(desk):
     """Searches that find nothing under a rule are answered after a random time, so that what is hidden cannot be measured."""
     desk.collection("secrets", {"name": "title", "type": "text"}, listRule="title = 'open'")
@@ -369,7 +423,7 @@ def realtime(desk):
     client.close()
 
 
-STEPS = [numbers, cascade, work, searches, unread, ways, console, files, realtime]
+STEPS = [numbers, cascade, work, marks, searches, unread, ways, console, files, realtime]
 
 
 def main():
@@ -392,7 +446,7 @@ def main():
                 desk = Desk(server)
                 assert desk.send("PATCH", "/api/settings", {"batch": {"enabled": True}}, desk.root).status_code == 200
                 desk.collection("posts", {"name": "title", "type": "text"}, {"name": "n", "type": "number"}, {"name": "place", "type": "geoPoint"},
-                                {"name": "day", "type": "date"}, {"name": "on", "type": "bool"})
+                                {"name": "day", "type": "date"}, {"name": "on", "type": "bool"}, {"name": "data", "type": "json"})
                 began = time.monotonic()
                 step(desk)
                 check("%s: the server lives" % step.__name__, server.alive(), server.log())

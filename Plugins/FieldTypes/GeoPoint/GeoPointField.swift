@@ -75,7 +75,7 @@ struct GeoPoint {
         guard utf8.count <= 4096 else { return nil }
         let bytes = Array(utf8)
         var end = bytes.count
-        while end > 0 {
+        for _ in 0..<16 where end > 0 {
             if let tree = try? JSONParser.parse(Array(bytes[..<end]) + [UInt8(ascii: "}")]) { return tree }
             guard let comma = bytes[..<end].lastIndex(of: UInt8(ascii: ",")) else { return nil }
             end = comma

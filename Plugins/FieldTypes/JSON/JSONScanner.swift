@@ -32,7 +32,7 @@ struct JSONScanner {
 
     private mutating func value(depth: Int) -> Bool {
         // The stack of a worker must bear it.
-        guard depth < 1000 else { return false }
+        guard depth < 960 else { return false }
         switch peek {
         case UInt8(ascii: "{"): return members(close: UInt8(ascii: "}"), isObject: true, depth)
         case UInt8(ascii: "["): return members(close: UInt8(ascii: "]"), isObject: false, depth)

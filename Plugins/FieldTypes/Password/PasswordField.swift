@@ -68,7 +68,10 @@ struct PasswordField: FieldType {
         if !context.isNew, let stored = try context.original()?.text, value.utf8.elementsEqual(stored.utf8) {
             return true
         }
-        guard value.utf8.starts(with: "$2".utf8), let text = value.text else { return false }
+        // Of the form of a hash, before it is compared with hashes.
+        guard value.utf8.count == 60, value.utf8.starts(with: "$2".utf8), value.utf8.allSatisfy({ $0 < 0x80 }),
+            let text = value.text
+        else { return false }
         return Bcrypt.isRemembered(text)
     }
 

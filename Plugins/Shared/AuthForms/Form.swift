@@ -18,7 +18,8 @@ package struct Form {
             isLoose = false
         } else if type.hasPrefix("application/json") {
             // What follows the first value is not looked at.
-            let options = JSONParser.Options(allowTrailing: true, rejectDuplicateKeys: false)
+            let options = JSONParser.Options(
+                allowTrailing: true, rejectDuplicateKeys: false, rejectLongMarks: true)
             guard let json = try? JSONParser.parse(body, options: options) else { throw Self.malformed }
             guard let object = json.isNull ? JSONObject() : json.objectValue else { throw Self.malformed }
             members = object

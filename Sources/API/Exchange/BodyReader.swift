@@ -1,3 +1,4 @@
+import Marks
 package import Engine
 package import JSON
 import NIOCore
@@ -101,7 +102,8 @@ package enum BodyReader {
         return true
     }
 
-    static let options = JSONParser.Options(allowTrailing: true)
+    /// Not as deep as any parse goes: what is stored stands deeper in answers, which are parsed again.
+    static let options = JSONParser.Options(maxDepth: 960, allowTrailing: true, rejectLongMarks: true)
 
     /// The values of a form: a key that comes once is one value, else a list; texts that look like numbers or booleans
     /// become them; `@jsonPayload` holds members as JSON.
@@ -110,6 +112,9 @@ package enum BodyReader {
         var grouped: [String: [JSON]] = [:]
         var payloads: [String] = []
         for (name, value) in pairs {
+            guard CombiningMarks.areFew(in: name), CombiningMarks.areFew(in: value) else {
+                throw ServiceError.badRequest()
+            }
             if name == "@jsonPayload" {
                 payloads.append(value)
                 continue
@@ -122,7 +127,9 @@ package enum BodyReader {
             return (key, list.count == 1 ? Value(list[0]) : Value(.array(list)))
         }
         for payload in payloads {
-            guard let json = try? JSONParser.parse(payload) else { throw ServiceError.badRequest() }
+            guard let json = try? JSONParser.parse(payload, options: .init(maxDepth: 960, rejectLongMarks: true)) else {
+                throw ServiceError.badRequest()
+            }
             guard case .object(let object) = json else {
                 // No object at all, as Go's decoder has it.
                 if json.isNull {

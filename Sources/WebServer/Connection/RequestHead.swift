@@ -1,3 +1,4 @@
+import Marks
 import Glibc
 import NIOCore
 
@@ -71,6 +72,7 @@ enum RequestHeadParser {
     private static func parse(
         _ raw: UnsafeRawBufferPointer, _ buffer: ByteBuffer, _ maxFields: Int
     ) throws(HTTPFailure) -> RequestHead {
+        guard CombiningMarks.areFew(in: raw) else { throw .malformedRequest }
         var position = 0
         let line = nextLine(raw, &position)
         var head = try requestLine(raw, line, buffer)

@@ -1,3 +1,4 @@
+import Marks
 package import NIOCore
 
 /// Why a multipart body was refused.
@@ -165,6 +166,7 @@ package struct MultipartParser {
         }
         guard length <= limits.maxHeaderBytes else { throw .headersTooLarge }
         let text = buffer.readString(length: length) ?? ""
+        guard CombiningMarks.areFew(in: text) else { throw .malformed }
         buffer.moveReaderIndex(forwardBy: 4)
         for line in text.split(separator: "\r\n") {
             guard let colon = line.firstIndex(of: ":"), colon > line.startIndex else { throw .malformed }
