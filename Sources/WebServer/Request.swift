@@ -174,9 +174,9 @@ package final class Request: Sendable {
         state.withLock { $0.body }
     }
 
-    /// Runs `work` after a while, on the connection's event loop; not at all when the connection is gone by now.
+    /// Runs `work` after a while, on the request's event loop; not at all when the server has stopped by then.
     package func later(milliseconds: Int, _ work: @escaping @Sendable () -> Void) {
-        connection?.eventLoop.scheduleTask(in: .milliseconds(Int64(milliseconds)), work)
+        eventLoop.scheduleTask(in: .milliseconds(Int64(milliseconds)), work)
     }
 
     /// True when the client has closed its side, so that no one is likely to read the answer.

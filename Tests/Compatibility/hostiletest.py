@@ -235,6 +235,11 @@ def searches(desk):
     check("later ones wait, each for another time", 0.05 < sum(waits[3:]) / len(waits[3:]) < 0.5 and len({round(wait, 2) for wait in waits[3:]}) > 8, waits)
     check("and nobody else waits", max(others) < 0.1, max(others))
     check("also where the answer does not show it", sum(times(guess + "&fields=page")) / 24 > 0.05)
+    client = Socket(desk.server.port)
+    client.message("hello")
+    answers = [client.ask(type="request", method="GET", path="/api/collections/secrets/records?filter=title~%27hidd%27") for _ in range(8)]
+    check("over a WebSocket too all are answered", [answer.get("status") for answer in answers] == [200] * 8, answers[-1])
+    client.close()
     for name, path, token in (("what is found", "/api/collections/secrets/records?filter=title~'ope'", None), ("without a filter", "/api/collections/secrets/records?page=9", None),
                               ("without a rule", "/api/collections/plain/records?filter=title='x'", None), ("a superuser", guess + "&sort=title", desk.root)):
         found = times(path, 12, token=token)

@@ -10,9 +10,6 @@ final class RemovalGate: Sendable {
     private let state = Mutex(State())
     private let changed = ConditionBox()
 
-    /// Whether nothing may go now.
-    var isHeld: Bool { state.withLock { $0.holds > 0 } }
-
     /// Begins to hold the files. Waits for removals that are under way.
     func hold() {
         state.withLock { $0.holds += 1 }
